@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cleave/base/result.h"
+#include "cleave/base/units.h"
+#include "cleave/model/plan.h"
+#include "cleave/model/problem.h"
+
+namespace cleave::check {
+
+/// What a placement is worth, recomputed from the definitions in docs/model.md. Shares no code
+/// with cost or with any solver.
+struct Verdict {
+  std::vector<std::string> violations;     ///< one sentence each; empty: feasible
+  std::vector<model::DeviceLoad> devices;  ///< [devices]; empty where an operator has no device
+  base::Duration objective{0};
+
+  [[nodiscard]] bool feasible() const { return violations.empty(); }
+};
+
+/// Checks that every operator is on one allowed device, colocation, memory and the placement rule,
+/// and computes loads and objective. Never fails on any `placement`, whatever is in it.
+[[nodiscard]] Verdict examine(const model::Problem& problem, const model::Placement& placement);
+
+/// Checks all that a plan claims: its placement is feasible, loads and objective are what the
+/// definitions say, the lower bound does not exceed the objective, "optimal" is said only where
+/// they meet, stages partition the operators, are in topological order and agree with the
+/// placement. Error: internal, with the first claim that does not hold.
+[[nodiscard]] base::Status verify(const model::Problem& problem, const model::Plan& plan);
+
+}  // namespace cleave::check

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cleave/base/limits.h"
+#include "cleave/base/result.h"
+#include "cleave/model/graph.h"
+#include "cleave/model/machine.h"
+#include "cleave/model/plan.h"
+#include "cleave/model/problem.h"
+
+namespace cleave::io {
+
+/// A graph file, with the machine it describes where it has one.
+struct GraphFile {
+  std::shared_ptr<const model::Graph> graph;
+  std::optional<model::Machine> machine;
+  std::string format;    ///< "cleave.graph/1", "paper", "pipedream", "piper"
+  std::string checksum;  ///< of the file's bytes, "sha256:…"
+};
+
+/// Reads a graph in any known format, recognised from content. Errors name file, place and value.
+[[nodiscard]] base::Result<GraphFile> read_graph(const std::filesystem::path& file);
+/// The same from memory; `name` stands for the file in errors.
+[[nodiscard]] base::Result<GraphFile> parse_graph(std::string_view text, std::string_view name);
+/// Our own JSON format; what read_graph() reads back to an equal graph.
+[[nodiscard]] std::string graph_to_json(const model::Graph& graph,
+                                        const std::optional<model::Machine>& machine = {});
+
+/// Devices in YAML (JSON is YAML).
+[[nodiscard]] base::Result<model::Machine> read_devices(const std::filesystem::path& file);
+[[nodiscard]] base::Result<model::Machine> parse_devices(std::string_view text,
+                                                         std::string_view name);
+
+/// What was asked, to be written beside the answer.
+struct Provenance {
+  std::string graph_file;
+  std::string checksum;
+  std::string version;  ///< of cleave
+  base::Limits limits;
+};
+
+/// plan.json ("cleave.plan/1"), ending in a newline. With `with_seconds` false the wall-clock time
+/// is left out, so that equal input gives equal bytes.
+[[nodiscard]] std::string plan_to_json(const model::Problem& problem, const model::Plan& plan,
+                                       const Provenance& provenance, bool with_seconds = true);
+
+/// A plan file together with the problem it says it answers, rebuilt on `graph`.
+struct PlanFile {
+  model::Problem problem;
+  model::Plan plan;
+};
+[[nodiscard]] base::Result<PlanFile> read_plan(const std::filesystem::path& file,
+                                               const GraphFile& graph);
+[[nodiscard]] base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
+                                                const GraphFile& graph);
+
+/// A split in the paper's output format ("fpgas" and "cpus" with lists of node ids), as a
+/// placement. Backward operators that are not listed follow their colocation group; operators
+/// that remain without a device are an error that names one.
+[[nodiscard]] base::Result<model::Placement> read_split(const std::filesystem::path& file,
+                                                        const model::Problem& problem);
+
+/// Writes to a temporary name beside `file`, then renames: never leaves half a file.
+[[nodiscard]] base::Status write_file(const std::filesystem::path& file, std::string_view text);
+
+}  // namespace cleave::io

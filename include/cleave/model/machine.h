@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cleave/base/ids.h"
+#include "cleave/base/result.h"
+#include "cleave/base/units.h"
+
+namespace cleave::model {
+
+/// How a device reaches host memory: a tensor takes latency + bytes / bandwidth.
+struct Link {
+  std::int64_t bytes_per_second = 0;  ///< > 0
+  base::Duration latency{0};          ///< ≥ 0
+};
+
+/// A number of identical devices.
+struct DeviceClass {
+  std::string name;                   ///< unique in the machine, such as "accelerator"
+  int count = 1;                      ///< ≥ 1
+  std::optional<base::Bytes> memory;  ///< of each device; nullopt: unlimited
+  bool pays_transfers = true;         ///< false: lives in host memory, moves data for nothing
+  std::optional<Link> link;           ///< prices tensors by bytes; else by their given times
+  std::string times;                  ///< column of operator times; empty: the one named `name`
+};
+
+/// The devices at hand. Immutable; validated by create().
+/// Devices are numbered class by class: class 0's first.
+class Machine {
+ public:
+  /// At least one device, at most kMaxDevices in all; names distinct, not empty, and such that no
+  /// class name followed by a number reads as another class's name.
+  [[nodiscard]] static base::Result<Machine> create(std::vector<DeviceClass> classes);
+  static constexpr int kMaxDevices = 65536;
+
+  [[nodiscard]] std::size_t num_classes() const { return classes_.size(); }
+  [[nodiscard]] std::size_t num_devices() const { return class_of_.size(); }
+  [[nodiscard]] const std::vector<DeviceClass>& classes() const { return classes_; }
+  [[nodiscard]] const DeviceClass& device_class(base::ClassId c) const {
+    return classes_[c.index()];
+  }
+  [[nodiscard]] base::ClassId class_of(base::DeviceId device) const {
+    return class_of_[device.index()];
+  }
+  [[nodiscard]] base::DeviceId first_device(base::ClassId c) const { return first_[c.index()]; }
+  /// "accelerator0": the class's name and the number within the class.
+  [[nodiscard]] std::string device_name(base::DeviceId device) const;
+  [[nodiscard]] std::optional<base::ClassId> find_class(std::string_view name) const;
+  [[nodiscard]] std::optional<base::DeviceId> find_device(std::string_view name) const;
+
+ private:
+  Machine() = default;
+  std::vector<DeviceClass> classes_;
+  std::vector<base::ClassId> class_of_;
+  std::vector<base::DeviceId> first_;
+};
+
+}  // namespace cleave::model

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cleave/base/ids.h"
+#include "cleave/base/limits.h"
+#include "cleave/base/units.h"
+
+namespace cleave::model {
+
+/// Which device each operator is on: [operators].
+using Placement = std::vector<base::DeviceId>;
+
+/// What one device spends on a sample, and holds.
+struct DeviceLoad {
+  base::Duration in{0};  ///< moving tensors in
+  base::Duration compute{0};
+  base::Duration out{0};       ///< moving tensors out
+  base::Duration load{0};      ///< what the transfer model makes of the three
+  base::Duration forward{0};   ///< gpipe: load of the forward part; else 0
+  base::Duration backward{0};  ///< gpipe: load of the backward part; else 0
+  base::Bytes memory;
+
+  friend bool operator==(const DeviceLoad&, const DeviceLoad&) = default;
+};
+
+/// A device's piece of the pipeline.
+struct Stage {
+  base::DeviceId device;
+  std::vector<base::OperatorId> operators;  ///< in topological order, not empty
+};
+
+/// A proven lower bound and the name of the argument that proves it.
+struct Bound {
+  base::Duration value{0};
+  std::string method;
+};
+
+enum class PlanStatus {
+  optimal,     ///< a placement whose objective equals the lower bound
+  feasible,    ///< a placement; the gap is open
+  infeasible,  ///< proven: there is no placement; `reason` says why
+  none,        ///< a limit was reached before a placement was found
+};
+[[nodiscard]] std::string_view to_string(PlanStatus status);
+
+/// The answer. Carries everything that later rooms need.
+struct Plan {
+  PlanStatus status = PlanStatus::none;
+  std::string reason;           ///< infeasible or none: one sentence
+  Placement placement;          ///< [operators]; empty without a placement
+  base::Duration objective{0};  ///< with a placement
+  Bound bound;                  ///< valid in every status but infeasible
+  base::StopReason limit = base::StopReason::finished;
+  std::string solver;        ///< registry name of the algorithm that found the placement
+  std::uint64_t effort = 0;  ///< search states visited, all phases
+  double seconds = 0.0;
+  std::vector<DeviceLoad> devices;  ///< [devices]; empty without a placement
+  std::vector<Stage> stages;        ///< in topological order; empty without a placement
+
+  [[nodiscard]] bool has_placement() const { return !placement.empty(); }
+  /// (objective − lower bound) / objective; 0 for objective 0. REQUIRES: has_placement().
+  [[nodiscard]] double gap() const;
+};
+
+}  // namespace cleave::model

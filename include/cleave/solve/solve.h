@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cleave/base/limits.h"
+#include "cleave/base/result.h"
+#include "cleave/model/plan.h"
+#include "cleave/model/problem.h"
+
+namespace cleave::solve {
+
+/// An algorithm that proves what it can. Added in one place: registry.cc.
+struct Algorithm {
+  std::string_view name;     ///< such as "contiguous"
+  std::string_view summary;  ///< one line
+  bool (*supports)(const model::Problem& problem);
+  model::Plan (*run)(const model::Problem& problem, const base::Limits& limits,
+                     const base::ProgressSink& progress);
+};
+[[nodiscard]] std::span<const Algorithm> algorithms();
+
+/// Chooses the first algorithm of the registry that supports the problem, runs it, never returns
+/// worse than the baselines that respect the problem, fills loads and stages, and checks the plan.
+/// Error: bad_input where nothing supports the problem; internal where the check fails.
+[[nodiscard]] base::Result<model::Plan> solve(const model::Problem& problem,
+                                              const base::Limits& limits,
+                                              const base::ProgressSink& progress = {});
+
+/// One line of `cleave compare`: what somebody would do otherwise.
+struct Alternative {
+  std::string name;
+  std::string note;            ///< why there is none, or what it breaks; may be empty
+  model::Placement placement;  ///< empty: it found none
+  std::optional<base::Duration> objective;
+  bool feasible = false;  ///< keeps every rule of the problem
+  double seconds = 0.0;
+};
+
+/// Every baseline that applies, each checked.
+[[nodiscard]] std::vector<Alternative> alternatives(const model::Problem& problem,
+                                                    std::uint64_t seed);
+
+/// A feasible placement as a plan: loads, stages and objective filled in.
+[[nodiscard]] model::Plan describe(const model::Problem& problem, model::Placement placement);
+
+}  // namespace cleave::solve

@@ -1,0 +1,71 @@
+#include "cleave/model/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace cleave::model {
+
+base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
+  Machine machine;
+  std::int64_t devices = 0;
+  if (classes.empty()) return base::bad_input("the machine has no devices");
+  for (DeviceClass& c : classes) {
+    if (c.name.empty()) return base::bad_input("a device class has an empty name");
+    if (c.name.back() >= '0' && c.name.back() <= '9') {
+      return base::bad_input(fmt::format(
+          "device class '{}' ends in a digit; devices are named by class and number, so choose a "
+          "name that ends in another character, such as '{}-'",
+          c.name, c.name));
+    }
+    if (c.count < 1) {
+      return base::bad_input(
+          fmt::format("device class '{}' has count {}; at least 1 is needed", c.name, c.count));
+    }
+    devices += c.count;
+    if (devices > kMaxDevices) {
+      return base::bad_input(fmt::format("the machine has more than {} devices", kMaxDevices));
+    }
+    if (c.memory && *c.memory < base::Bytes(0)) {
+      return base::bad_input(fmt::format("device class '{}' has negative memory", c.name));
+    }
+    if (c.link && (c.link->bytes_per_second <= 0 || c.link->latency < base::Duration::zero())) {
+      return base::bad_input(fmt::format(
+          "the link of device class '{}' needs a positive bandwidth and a latency of at least 0",
+          c.name));
+    }
+    if (c.times.empty()) c.times = c.name;
+    if (machine.find_class(c.name)) {
+      return base::bad_input(fmt::format("device class '{}' is named twice", c.name));
+    }
+    machine.first_.push_back(base::DeviceId(machine.class_of_.size()));
+    machine.class_of_.insert(machine.class_of_.end(), static_cast<std::size_t>(c.count),
+                             base::ClassId(machine.classes_.size()));
+    machine.classes_.push_back(std::move(c));
+  }
+  return machine;
+}
+
+std::string Machine::device_name(base::DeviceId device) const {
+  const base::ClassId c = class_of(device);
+  return fmt::format("{}{}", device_class(c).name, device.value() - first_device(c).value());
+}
+
+std::optional<base::ClassId> Machine::find_class(std::string_view name) const {
+  for (std::size_t c = 0; c < classes_.size(); ++c) {
+    if (classes_[c].name == name) return base::ClassId(c);
+  }
+  return std::nullopt;
+}
+
+std::optional<base::DeviceId> Machine::find_device(std::string_view name) const {
+  const std::size_t digits = name.find_last_not_of("0123456789") + 1;
+  const auto c = find_class(name.substr(0, digits));
+  int number = 0;
+  const auto parsed = std::from_chars(name.data() + digits, name.data() + name.size(), number);
+  if (!c || parsed.ec != std::errc() || number >= device_class(*c).count) return std::nullopt;
+  return base::DeviceId(first_device(*c).value() + number);
+}
+
+}  // namespace cleave::model
