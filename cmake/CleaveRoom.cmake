@@ -21,6 +21,7 @@ function(cleave_room name)
   target_link_libraries(cleave_${name} PRIVATE ${arg_LIBRARIES})
   cleave_compile_options(cleave_${name})
   set_property(GLOBAL APPEND PROPERTY CLEAVE_ROOMS cleave_${name})
+  set_property(GLOBAL APPEND PROPERTY CLEAVE_LIBRARIES ${arg_LIBRARIES})
 endfunction()
 
 function(cleave_compile_options target)

@@ -1,0 +1,44 @@
+# The whole way from a bare checkout: each target installs what is missing and builds first.
+#
+#   make           build/release/cleave
+#   make test      build, then run every test
+#   make demo      build, then plan a generated model on the devices of examples/devices
+#   make install   into PREFIX (default /usr/local)
+#   make format    clang-format every source
+#   make clean     remove build/
+
+PREFIX ?= /usr/local
+build := build/release
+cleave := $(build)/cleave
+demo := $(build)/demo
+jobs := $(shell nproc 2>/dev/null || echo 2)
+launcher := $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+clang_format := $(firstword $(shell command -v clang-format-14 clang-format 2>/dev/null))
+
+.PHONY: build dependencies test demo install format clean
+
+build: dependencies
+	cmake --preset release $(launcher)
+	cmake --build --preset release --parallel $(jobs)
+
+dependencies:
+	tools/install-dependencies
+
+test: build
+	ctest --preset release --parallel $(jobs)
+
+demo: build
+	mkdir -p $(demo)
+	$(cleave) workload bert --training -o $(demo)/bert.json
+	$(cleave) plan $(demo)/bert.json -d examples/devices/four-gpus.yaml -o $(demo)/plan.json
+	$(cleave) check $(demo)/bert.json $(demo)/plan.json
+	$(cleave) compare $(demo)/bert.json -d examples/devices/four-gpus.yaml
+
+install: build
+	cmake --install $(build) --prefix $(PREFIX)
+
+format:
+	git ls-files -z '*.h' '*.cc' | xargs -0 $(clang_format) -i
+
+clean:
+	rm -rf build

@@ -1,0 +1,34 @@
+# What `cmake --install` lays down: the program, every room as cleave::ROOM, and the package files
+# with which another project says find_package(cleave). Included last, when all rooms are known.
+include(CMakePackageConfigHelpers)
+
+get_property(rooms GLOBAL PROPERTY CLEAVE_ROOMS)
+get_property(libraries GLOBAL PROPERTY CLEAVE_LIBRARIES)
+list(REMOVE_DUPLICATES libraries)
+
+# The rooms are static, so whoever links them needs their libraries as well.
+set(CLEAVE_DEPENDENCIES "")
+foreach(library IN LISTS libraries)
+  if(library MATCHES "^(fmt|Threads|TBB|nlohmann_json|CLI11)::")
+    string(APPEND CLEAVE_DEPENDENCIES "find_dependency(${CMAKE_MATCH_1})\n")
+  elseif(library MATCHES "^yaml-cpp(::yaml-cpp)?$")
+    string(APPEND CLEAVE_DEPENDENCIES "find_dependency(yaml-cpp)\n")
+  elseif(NOT IS_ABSOLUTE ${library})
+    message(FATAL_ERROR "cmake/CleaveInstall.cmake does not know which package has ${library}")
+  endif()
+endforeach()
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/cleave)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/cleaveConfig.cmake.in cleaveConfig.cmake
+                              INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(cleaveConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/cleave TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+install(TARGETS ${rooms} EXPORT cleaveTargets)
+if(TARGET cleave)
+  install(TARGETS cleave)
+endif()
+install(EXPORT cleaveTargets NAMESPACE cleave:: DESTINATION ${package_folder})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cleaveConfig.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/cleaveConfigVersion.cmake
+        DESTINATION ${package_folder})
