@@ -21,13 +21,23 @@ struct Verdict {
 };
 
 /// Checks that every operator is on one allowed device, colocation, memory and the placement rule,
-/// and computes loads and objective. Never fails on any `placement`, whatever is in it.
+/// and computes loads and the throughput objective. Never fails on any `placement`, whatever is in
+/// it. An operator on a device that does not support it counts no time there.
+/// O(operators + edges · log(consumers) + devices). Thread-safe.
+///
+/// Contiguous: the devices can be put in a row that no tensor between forward operators runs back
+/// along, and no tensor between backward operators runs forward along. Of the latter, only those
+/// count of which an end has no forward operator in its colocation group (or no group): the rest
+/// of the backward pass follows its forward twins.
 [[nodiscard]] Verdict examine(const model::Problem& problem, const model::Placement& placement);
 
 /// Checks all that a plan claims: its placement is feasible, loads and objective are what the
 /// definitions say, the lower bound does not exceed the objective, "optimal" is said only where
-/// they meet, stages partition the operators, are in topological order and agree with the
-/// placement. Error: internal, with the first claim that does not hold.
+/// they meet, stages partition the operators, are in topological order (producers before consumers
+/// inside a stage; stages as contiguity orders devices) and agree with the placement, a device of a
+/// contiguous plan has one stage. A plan without a placement has a reason and no loads or stages.
+/// Error: internal, with the first claim that does not hold; also for the latency objective, which
+/// is not checked here.
 [[nodiscard]] base::Status verify(const model::Problem& problem, const model::Plan& plan);
 
 }  // namespace cleave::check
