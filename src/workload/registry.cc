@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cassert>
+#include <string>
+
+#include "cleave/workload/workload.h"
+#include "families.h"
+
+namespace cleave::workload {
+
+namespace {
+
+struct Entry {
+  std::string_view name;
+  std::string_view summary;
+  std::span<const Parameter> (*parameters)();
+  base::Result<model::Graph> (*build)(const Values& values, bool training);
+};
+
+constexpr std::array kEntries{
+    Entry{"bert", "BERT encoder by operators, attention and feed-forward", bert_parameters,
+          build_bert},
+    Entry{"resnet50", "ResNet-50 by operators", resnet50_parameters, build_resnet50},
+    Entry{"inception", "blocks of parallel branches joined by concatenations", inception_parameters,
+          build_inception},
+    Entry{"gnmt", "unrolled LSTM encoder and decoder with attention", gnmt_parameters, build_gnmt},
+    Entry{"moe", "transformer whose layers are mixtures of experts", moe_parameters, build_moe},
+    Entry{"chain", "one operator after another, for scaling", chain_parameters, build_chain},
+    Entry{"random", "random graph of bounded reach, for scaling", random_parameters, build_random},
+};
+
+std::string list_names(std::span<const Parameter> parameters) {
+  std::string text;
+  for (const Parameter& p : parameters) text += (text.empty() ? "" : ", ") + std::string(p.name);
+  return text;
+}
+
+std::string list_families() {
+  std::string text;
+  for (const Entry& e : kEntries) text += (text.empty() ? "" : ", ") + std::string(e.name);
+  return text;
+}
+
+base::Result<Values> apply(const Entry& entry, const std::vector<Setting>& settings) {
+  Values values(entry.parameters());
+  for (const Setting& setting : settings) {
+    Parameter* parameter = values.find(setting.name);
+    if (parameter == nullptr) {
+      return base::bad_input(fmt::format("workload {} has no parameter '{}'; it has {}", entry.name,
+                                         setting.name, list_names(entry.parameters())));
+    }
+    if (setting.value < parameter->low || setting.value > parameter->high) {
+      return base::bad_input(fmt::format("parameter '{}' of workload {} is {}, outside {} to {}",
+                                         setting.name, entry.name, setting.value, parameter->low,
+                                         parameter->high));
+    }
+    parameter->value = setting.value;
+  }
+  return values;
+}
+
+}  // namespace
+
+Parameter* Values::find(std::string_view name) {
+  for (Parameter& p : parameters_) {
+    if (p.name == name) return &p;
+  }
+  return nullptr;
+}
+
+std::int64_t Values::operator[](std::string_view name) const {
+  for (const Parameter& p : parameters_) {
+    if (p.name == name) return p.value;
+  }
+  assert(false && "the family has no such parameter");
+  return 0;
+}
+
+std::span<const Family> families() {
+  static const auto kFamilies = [] {
+    std::array<Family, kEntries.size()> all;
+    for (std::size_t i = 0; i < kEntries.size(); ++i) {
+      all[i] = {kEntries[i].name, kEntries[i].summary, kEntries[i].parameters()};
+    }
+    return all;
+  }();
+  return kFamilies;
+}
+
+base::Result<model::Graph> generate(std::string_view family, const std::vector<Setting>& settings,
+                                    bool training) {
+  for (const Entry& entry : kEntries) {
+    if (entry.name != family) continue;
+    auto values = apply(entry, settings);
+    if (!values) return values.error();
+    return entry.build(*values, training);
+  }
+  return base::bad_input(
+      fmt::format("there is no workload '{}'; there are {}", family, list_families()));
+}
+
+}  // namespace cleave::workload
