@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "families.h"
-#include "sketch.h"
+#include "workload/families.h"
+#include "workload/sketch.h"
 
 namespace cleave::workload {
 

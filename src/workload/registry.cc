@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cleave/workload/workload.h"
-#include "families.h"
+#include "workload/families.h"
 
 namespace cleave::workload {
 

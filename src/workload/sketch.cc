@@ -1,4 +1,4 @@
-#include "sketch.h"
+#include "workload/sketch.h"
 
 #include <algorithm>
 #include <utility>

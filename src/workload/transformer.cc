@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "families.h"
-#include "sketch.h"
+#include "workload/families.h"
+#include "workload/sketch.h"
 
 namespace cleave::workload {
 

@@ -1,0 +1,185 @@
+#include "cleave/report/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+namespace cleave::report {
+
+using base::Bytes;
+using base::DeviceId;
+using base::Duration;
+using model::Plan;
+using model::PlanStatus;
+using model::Problem;
+
+std::string format_time(Duration time) {
+  struct Unit {
+    double picoseconds;
+    std::string_view name;
+  };
+  constexpr std::array kUnits{Unit{1e12, "s"}, Unit{1e9, "ms"}, Unit{1e6, "us"}, Unit{1e3, "ns"}};
+  const auto count = static_cast<double>(time.count());
+  for (const Unit& unit : kUnits) {
+    const double value = count / unit.picoseconds;
+    // What would print as 1000 of a unit is 1 of the next.
+    if (value < 0.99995) continue;
+    const int decimals = value < 9.9995 ? 3 : value < 99.995 ? 2 : value < 999.95 ? 1 : 0;
+    return fmt::format("{:.{}f} {}", value, decimals, unit.name);
+  }
+  return fmt::format("{} ps", time.count());
+}
+
+std::string format_bytes(Bytes bytes) {
+  constexpr std::array kUnits{"KiB", "MiB", "GiB", "TiB", "PiB"};
+  if (bytes.count() < 1024) return fmt::format("{} B", bytes.count());
+  double value = static_cast<double>(bytes.count()) / 1024;
+  std::size_t unit = 0;
+  for (; value >= 1023.5 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", value, decimals, kUnits[unit]);
+}
+
+std::string format_percent(double ratio) {
+  if (ratio > 0 && ratio < 0.00005) return "<0.01%";
+  return fmt::format("{:.2f}%", 100 * ratio);
+}
+
+std::string format_bar(double ratio, std::size_t width) {
+  const double filled = std::round(std::clamp(ratio, 0.0, 1.0) * static_cast<double>(width));
+  std::string bar(static_cast<std::size_t>(filled), '#');
+  bar.resize(width, '.');
+  return bar;
+}
+
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+void Table::add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+std::string Table::text() const {
+  std::vector<std::string> headings;
+  std::vector<std::size_t> widths;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    headings.push_back(columns_[c].heading);
+    widths.push_back(columns_[c].heading.size());
+    for (const auto& row : rows_) widths[c] = std::max(widths[c], row[c].size());
+  }
+  std::string text;
+  const auto print = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      if (c > 0) line += "  ";
+      line += columns_[c].align == Align::left ? fmt::format("{:<{}}", row[c], widths[c])
+                                               : fmt::format("{:>{}}", row[c], widths[c]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  print(headings);
+  for (const auto& row : rows_) print(row);
+  return text;
+}
+
+const Rival* best_feasible(std::span<const Rival> rivals) {
+  const Rival* best = nullptr;
+  for (const Rival& rival : rivals) {
+    if (!rival.feasible || !rival.objective) continue;
+    if (best == nullptr || *rival.objective < *best->objective) best = &rival;
+  }
+  return best;
+}
+
+std::string describe_answer(const Plan& plan) {
+  if (!plan.has_placement()) return plan.reason;
+  std::string text = format_time(plan.objective) + " per sample: ";
+  if (plan.status == PlanStatus::optimal) return text + "proven optimal";
+  text += fmt::format("within {} of the best possible (lower bound {})", format_percent(plan.gap()),
+                      format_time(plan.bound.value));
+  if (plan.limit == base::StopReason::finished) return text;
+  return text +
+         fmt::format("; stopped by the {}", plan.limit == base::StopReason::cancelled
+                                                ? std::string("user")
+                                                : fmt::format("{} limit", to_string(plan.limit)));
+}
+
+namespace {
+
+double ratio(Duration a, Duration b) {
+  return static_cast<double>(a.count()) / static_cast<double>(b.count());
+}
+
+}  // namespace
+
+std::string describe_advantage(const Plan& plan, const Rival& rival) {
+  const std::string other = fmt::format("{} ({})", rival.name, format_time(*rival.objective));
+  if (plan.objective == *rival.objective) return "as fast as " + other;
+  if (plan.objective > *rival.objective) return "slower than " + other;
+  if (plan.objective == Duration::zero()) return "faster than " + other;
+  return fmt::format("{:.2f} times as fast as {}", ratio(*rival.objective, plan.objective), other);
+}
+
+std::string loads_table(const Problem& problem, const Plan& plan) {
+  const std::size_t n = plan.devices.size();
+  std::vector<std::size_t> stages(n, 0);
+  std::vector<std::size_t> operators(n, 0);
+  std::vector<DeviceId> order;
+  for (const model::Stage& stage : plan.stages) {
+    if (stages[stage.device.index()]++ == 0) order.push_back(stage.device);
+    operators[stage.device.index()] += stage.operators.size();
+  }
+  for (std::size_t d = 0; d < n; ++d) {
+    if (stages[d] == 0) order.push_back(DeviceId(d));
+  }
+  Duration busiest{0};
+  for (const model::DeviceLoad& device : plan.devices) busiest = std::max(busiest, device.load);
+
+  constexpr std::size_t kBarWidth = 24;
+  using Align = Table::Align;
+  Table table({{"device", Align::left},
+               {"load"},
+               {"", Align::left},
+               {"in"},
+               {"compute"},
+               {"out"},
+               {"memory"},
+               {"of"},
+               {"stages"},
+               {"operators"}});
+  for (const DeviceId device : order) {
+    const model::DeviceLoad& load = plan.devices[device.index()];
+    const auto limit = problem.memory(problem.machine().class_of(device));
+    const double share = busiest > Duration::zero() ? ratio(load.load, busiest) : 0;
+    table.add({problem.machine().device_name(device), format_time(load.load),
+               format_bar(share, kBarWidth), format_time(load.in), format_time(load.compute),
+               format_time(load.out), format_bytes(load.memory),
+               limit ? format_bytes(*limit) : "unlimited", std::to_string(stages[device.index()]),
+               std::to_string(operators[device.index()])});
+  }
+  return table.text();
+}
+
+std::string comparison_table(const Plan& plan, std::span<const Rival> rivals) {
+  using Align = Table::Align;
+  Table table({{"placement", Align::left}, {"time per sample"}, {"slower by"}, {"", Align::left}});
+  table.add({"cleave", format_time(plan.objective), "", std::string(to_string(plan.status))});
+  for (const Rival& rival : rivals) {
+    if (!rival.objective) {
+      table.add({rival.name, "-", "", rival.note});
+      continue;
+    }
+    std::string slower = "-";
+    if (plan.objective > Duration::zero()) {
+      slower = fmt::format("{:+.2f}%", 100 * (ratio(*rival.objective, plan.objective) - 1));
+    }
+    std::string note = rival.note;
+    if (!rival.feasible && note.empty()) note = "breaks a rule of the problem";
+    table.add({rival.name, format_time(*rival.objective), slower, note});
+  }
+  return table.text();
+}
+
+}  // namespace cleave::report
