@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <random>
 
 namespace cleave::base {
@@ -19,8 +20,10 @@ class Random {
   }
   /// Uniform in [low, high]. REQUIRES: low <= high.
   std::int64_t between(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(
-                     below(static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low) + 1));
+    const auto from = static_cast<std::uint64_t>(low);
+    const std::uint64_t span = static_cast<std::uint64_t>(high) - from;
+    const bool whole = span == std::numeric_limits<std::uint64_t>::max();
+    return static_cast<std::int64_t>(from + (whole ? bits() : below(span + 1)));
   }
   /// Uniform in [0, 1).
   double unit() { return static_cast<double>(engine_() >> 11) * 0x1.0p-53; }
