@@ -65,7 +65,9 @@ std::optional<base::DeviceId> Machine::find_device(std::string_view name) const 
   int number = 0;
   const auto parsed = std::from_chars(name.data() + digits, name.data() + name.size(), number);
   if (!c || parsed.ec != std::errc() || number >= device_class(*c).count) return std::nullopt;
-  return base::DeviceId(first_device(*c).value() + number);
+  const base::DeviceId device(first_device(*c).value() + number);
+  // A leading zero would give the device a second name.
+  return device_name(device) == name ? std::optional(device) : std::nullopt;
 }
 
 }  // namespace cleave::model

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <regex>
 #include <utility>
 
@@ -38,48 +40,116 @@ std::string_view to_string(PlacementRule value) {
 
 namespace {
 
-struct Target {
+// A pin or forbid with its device and operators found.
+struct Rule {
+  bool pin;
   std::optional<ClassId> device_class;
   std::optional<DeviceId> device;
-  [[nodiscard]] bool covers(const Machine& machine, DeviceId d) const {
+  std::vector<OperatorId> operators;
+
+  [[nodiscard]] bool names(const Machine& machine, DeviceId d) const {
     return device ? *device == d : machine.class_of(d) == *device_class;
+  }
+  // Whether the rule keeps its operators off the device.
+  [[nodiscard]] bool excludes(const Machine& machine, DeviceId d) const {
+    return names(machine, d) != pin;
   }
 };
 
-base::Result<Target> find_target(const Machine& machine, const DeviceRule& rule,
-                                 std::string_view what) {
-  Target target{machine.find_class(rule.device), machine.find_device(rule.device)};
-  if (target.device_class || target.device) return target;
+std::string quote(const DeviceRule& rule, bool pin) {
+  return fmt::format("{} '{}={}'", pin ? "pin" : "forbid", rule.pattern, rule.device);
+}
+
+base::Error unknown_device(const Machine& machine, const DeviceRule& rule, bool pin) {
   std::string known;
   for (const DeviceClass& c : machine.classes()) {
     known += fmt::format("{}{} ({}0 to {}{})", known.empty() ? "" : ", ", c.name, c.name, c.name,
                          c.count - 1);
   }
-  return base::bad_input(
-      fmt::format("{} '{}={}' names a device the machine does not have; it has {}", what,
-                  rule.pattern, rule.device, known));
+  return base::bad_input(fmt::format("{} names a device the machine does not have; it has {}",
+                                     quote(rule, pin), known));
 }
 
+// A backtracking matcher can take exponential time and a stack as deep as the name is long.
+#ifdef __GLIBCXX__
+constexpr auto kSyntax = std::regex::ECMAScript | std::regex_constants::__polynomial;
+#else
+constexpr auto kSyntax = std::regex::ECMAScript;
+#endif
+constexpr std::size_t kMaxPattern = 1000;
+constexpr std::size_t kMaxMatchedName = 4096;
+
 base::Result<std::vector<OperatorId>> find_matches(const Graph& graph, const DeviceRule& rule,
-                                                   std::string_view what) {
+                                                   bool pin) {
+  if (rule.pattern.size() > kMaxPattern) {
+    return base::bad_input(
+        fmt::format("the pattern of a {} has {} characters; at most {} are taken",
+                    pin ? "pin" : "forbid", rule.pattern.size(), kMaxPattern));
+  }
   std::vector<OperatorId> matches;
   try {
-    const std::regex pattern(rule.pattern, std::regex::ECMAScript | std::regex::optimize);
+    const std::regex pattern(rule.pattern, kSyntax);
     for (std::size_t v = 0; v < graph.num_operators(); ++v) {
       const OperatorId op(v);
+      if (std::max(graph.name(op).size(), graph.id(op).size()) > kMaxMatchedName) {
+        return base::bad_input(fmt::format(
+            "{} cannot be matched against operator number {}, whose name or id has more than {} "
+            "characters",
+            quote(rule, pin), v, kMaxMatchedName));
+      }
       if (std::regex_search(graph.name(op), pattern) || std::regex_search(graph.id(op), pattern)) {
         matches.push_back(op);
       }
     }
   } catch (const std::regex_error& error) {
-    return base::bad_input(fmt::format("{} '{}={}': the pattern is not a regular expression ({})",
-                                       what, rule.pattern, rule.device, error.what()));
+    return base::bad_input(fmt::format("{}: the pattern is not a regular expression ({})",
+                                       quote(rule, pin), error.what()));
   }
-  if (matches.empty()) {
-    return base::bad_input(
-        fmt::format("{} '{}={}' matches no operator", what, rule.pattern, rule.device));
-  }
+  if (matches.empty()) return base::bad_input(quote(rule, pin) + " matches no operator");
   return matches;
+}
+
+base::Result<std::vector<Rule>> find_rules(const Graph& graph, const Machine& machine,
+                                           const Question& question) {
+  std::vector<Rule> rules;
+  for (const bool pin : {true, false}) {
+    for (const DeviceRule& rule : pin ? question.pins : question.forbids) {
+      const auto device_class = machine.find_class(rule.device);
+      const auto device = machine.find_device(rule.device);
+      if (!device_class && !device) return unknown_device(machine, rule, pin);
+      auto matches = find_matches(graph, rule, pin);
+      if (!matches) return matches.error();
+      rules.push_back(Rule{pin, device_class, device, std::move(matches).value()});
+    }
+  }
+  return rules;
+}
+
+base::Result<Schedule> choose_schedule(const Graph& graph, const Question& question) {
+  const Schedule fitting = graph.has_backward() ? Schedule::one_f_one_b : Schedule::inference;
+  const Schedule chosen = question.schedule.value_or(fitting);
+  if (chosen == Schedule::inference && graph.has_backward()) {
+    return base::bad_input(
+        "the graph has backward operators, so schedule 'inference' does not apply; use 1f1b or "
+        "gpipe");
+  }
+  return chosen;
+}
+
+// The column of operator times of every class.
+base::Result<std::vector<std::size_t>> find_columns(const Graph& graph, const Machine& machine) {
+  std::vector<std::size_t> columns;
+  for (const DeviceClass& c : machine.classes()) {
+    const auto column = graph.find_time_column(c.times);
+    if (!column) {
+      return base::bad_input(fmt::format(
+          "device class '{}' takes operator times from '{}', but the graph has times for '{}' "
+          "only; set 'times' of the class to one of them",
+          c.name, c.times, fmt::join(graph.time_columns(), "', '")));
+    }
+    columns.push_back(*column);
+  }
+  return columns;
 }
 
 __extension__ using Wide = __int128;
@@ -94,6 +164,95 @@ std::optional<Duration> link_time(const Link& link, Bytes bytes) {
   return Duration(static_cast<std::int64_t>(total));
 }
 
+base::Error no_price(const Graph& graph, TensorId tensor, const DeviceClass& device_class) {
+  const std::string& id = graph.id(graph.producer(tensor));
+  if (device_class.link) {
+    return base::bad_input(
+        fmt::format("a tensor of operator '{}' has neither a size nor a transfer time; device "
+                    "class '{}' needs one of them",
+                    id, device_class.name));
+  }
+  return base::bad_input(fmt::format(
+      "a tensor of operator '{}' has no transfer time, and device class '{}' describes no link "
+      "that would price it by size",
+      id, device_class.name));
+}
+
+// Every tensor needs a price on every class that pays for transfers, and the prices a finite sum.
+base::Status check_prices(const Graph& graph, const DeviceClass& device_class) {
+  Duration total{0};
+  for (std::size_t x = 0; x < graph.num_tensors(); ++x) {
+    const TensorId tensor(x);
+    const auto bytes = graph.bytes(tensor);
+    const bool by_size = device_class.link && bytes;
+    if (!by_size && !graph.transfer(tensor)) return no_price(graph, tensor, device_class);
+    const auto price = by_size ? link_time(*device_class.link, *bytes) : graph.transfer(tensor);
+    if (!price || *price > base::kMaxDuration / 4 - total) {
+      return base::bad_input(fmt::format(
+          "moving all tensors to device class '{}' takes longer than can be represented (at a "
+          "tensor of operator '{}')",
+          device_class.name, graph.id(graph.producer(tensor))));
+    }
+    total += *price;
+  }
+  return std::monostate{};
+}
+
+// The machine's devices, told apart by what they may hold.
+struct Kinds {
+  std::vector<Kind> kinds;
+  std::vector<KindId> kind_of;             // [devices]
+  std::vector<std::vector<bool>> allowed;  // [kinds][operators]
+};
+
+Kinds find_kinds(const Graph& graph, const Machine& machine,
+                 const std::vector<std::size_t>& columns, const std::vector<Rule>& rules) {
+  Kinds found;
+  const auto allowed_on = [&](ClassId c, const std::vector<std::size_t>& excluding) {
+    std::vector<bool> allowed(graph.num_operators());
+    for (std::size_t v = 0; v < allowed.size(); ++v) {
+      allowed[v] = graph.time(OperatorId(v), columns[c.index()]).has_value();
+    }
+    for (const std::size_t r : excluding) {
+      for (const OperatorId op : rules[r].operators) allowed[op.index()] = false;
+    }
+    return allowed;
+  };
+  const auto kind_with = [&](ClassId c, std::vector<bool> allowed) {
+    for (std::size_t k = 0; k < found.kinds.size(); ++k) {
+      if (found.kinds[k].device_class == c && found.allowed[k] == allowed) return KindId(k);
+    }
+    found.kinds.push_back(Kind{c, {}});
+    found.allowed.push_back(std::move(allowed));
+    return KindId(found.kinds.size() - 1);
+  };
+  // Most devices are excluded by the same rules as another, which spares the look at operators.
+  std::map<std::pair<ClassId, std::vector<std::size_t>>, KindId> by_rules;
+  for (std::size_t d = 0; d < machine.num_devices(); ++d) {
+    const DeviceId device(d);
+    const ClassId c = machine.class_of(device);
+    std::vector<std::size_t> excluding;
+    for (std::size_t r = 0; r < rules.size(); ++r) {
+      if (rules[r].excludes(machine, device)) excluding.push_back(r);
+    }
+    const auto [it, first] = by_rules.try_emplace({c, std::move(excluding)});
+    if (first) it->second = kind_with(c, allowed_on(c, it->first.second));
+    found.kinds[it->second.index()].devices.push_back(device);
+    found.kind_of.push_back(it->second);
+  }
+  return found;
+}
+
+base::Error no_device(const Graph& graph, OperatorId op, const std::vector<std::size_t>& columns) {
+  const bool supported = std::any_of(columns.begin(), columns.end(), [&](std::size_t column) {
+    return graph.time(op, column).has_value();
+  });
+  const std::string& id = graph.id(op);
+  return base::bad_input(
+      supported ? fmt::format("pins and forbids leave no device for operator '{}'", id)
+                : fmt::format("operator '{}' is supported by no device of this machine", id));
+}
+
 }  // namespace
 
 Duration Problem::transfer(TensorId tensor, ClassId c) const {
@@ -102,144 +261,36 @@ Duration Problem::transfer(TensorId tensor, ClassId c) const {
   if (const auto bytes = graph().bytes(tensor); device_class.link && bytes) {
     return *link_time(*device_class.link, *bytes);
   }
-  return graph().transfer(tensor).value_or(Duration::zero());
+  return *graph().transfer(tensor);
 }
 
 base::Result<Problem> Problem::create(std::shared_ptr<const Graph> graph, Machine machine,
                                       Question question) {
-  auto data = std::make_shared<Data>(Data{std::move(graph),
-                                          std::move(machine),
-                                          std::move(question),
-                                          Schedule::inference,
-                                          {},
-                                          {},
-                                          {},
-                                          {}});
-  const Graph& g = *data->graph;
-  const Machine& m = data->machine;
-  const std::size_t n = g.num_operators();
-
-  data->schedule = data->question.schedule.value_or(g.has_backward() ? Schedule::one_f_one_b
-                                                                     : Schedule::inference);
-  if (data->schedule == Schedule::inference && g.has_backward()) {
-    return base::bad_input(
-        "the graph has backward operators, so schedule 'inference' does not "
-        "apply; use 1f1b or gpipe");
+  const auto schedule = choose_schedule(*graph, question);
+  if (!schedule) return schedule.error();
+  auto columns = find_columns(*graph, machine);
+  if (!columns) return columns.error();
+  for (const DeviceClass& c : machine.classes()) {
+    if (!c.pays_transfers) continue;
+    if (const auto status = check_prices(*graph, c); !status) return status.error();
   }
+  const auto rules = find_rules(*graph, machine, question);
+  if (!rules) return rules.error();
 
-  for (const DeviceClass& c : m.classes()) {
-    const auto column = g.find_time_column(c.times);
-    if (!column) {
-      std::string known;
-      for (const std::string& name : g.time_columns()) {
-        known += (known.empty() ? "'" : ", '") + name + "'";
-      }
-      return base::bad_input(fmt::format(
-          "device class '{}' takes operator times from '{}', but the graph has times for {} only; "
-          "set 'times' of the class to one of them",
-          c.name, c.times, known));
-    }
-    data->column_of_class.push_back(*column);
-  }
-
-  // Every tensor needs a price on every class that pays for transfers.
-  for (std::size_t c = 0; c < m.num_classes(); ++c) {
-    const DeviceClass& device_class = m.classes()[c];
-    if (!device_class.pays_transfers) continue;
-    Duration total{0};
-    for (std::size_t x = 0; x < g.num_tensors(); ++x) {
-      const TensorId tensor(x);
-      const auto bytes = g.bytes(tensor);
-      const auto given = g.transfer(tensor);
-      std::optional<Duration> price = given;
-      if (device_class.link && bytes) {
-        price = link_time(*device_class.link, *bytes);
-        if (price) price = std::min(*price, base::kMaxDuration);
-      } else if (!given) {
-        return base::bad_input(fmt::format(
-            "a tensor of operator '{}' has {}, but device class '{}' {}; give the tensor a "
-            "transfer "
-            "time or the class a link",
-            g.id(g.producer(tensor)),
-            bytes ? "a size and no transfer time" : "neither a size nor a transfer time",
-            device_class.name, device_class.link ? "prices tensors by size" : "describes no link"));
-      }
-      if (!price || *price > base::kMaxDuration / 4 - total) {
-        return base::bad_input(fmt::format(
-            "moving all tensors to device class '{}' takes longer than can be represented (at a "
-            "tensor of operator '{}')",
-            device_class.name, g.id(g.producer(tensor))));
-      }
-      total += *price;
-    }
-  }
-
-  // allowed[v][d] as classes of devices with equal columns.
-  const std::size_t devices = m.num_devices();
-  std::vector<std::vector<bool>> by_rule;  // one column a distinct set of rules, over operators
-  std::vector<std::size_t> column_of_device(devices);
-  {
-    std::vector<std::vector<std::int32_t>> signature(devices);  // excluded by which rules
-    std::vector<std::pair<bool, std::vector<OperatorId>>> rules;
-    std::vector<Target> targets;
-    for (const bool pin : {true, false}) {
-      for (const DeviceRule& rule : pin ? data->question.pins : data->question.forbids) {
-        const std::string_view what = pin ? "pin" : "forbid";
-        auto target = find_target(m, rule, what);
-        if (!target) return target.error();
-        auto matches = find_matches(g, rule, what);
-        if (!matches) return matches.error();
-        targets.push_back(*target);
-        rules.emplace_back(pin, std::move(matches).value());
-      }
-    }
-    for (std::size_t d = 0; d < devices; ++d) {
-      for (std::size_t r = 0; r < rules.size(); ++r) {
-        const bool covered = targets[r].covers(m, DeviceId(d));
-        if (covered != rules[r].first) signature[d].push_back(static_cast<std::int32_t>(r));
-      }
-    }
-    std::vector<std::pair<ClassId, std::vector<std::int32_t>>> known;
-    for (std::size_t d = 0; d < devices; ++d) {
-      const auto key = std::pair(m.class_of(DeviceId(d)), signature[d]);
-      std::size_t k = 0;
-      while (k < known.size() && known[k] != key) ++k;
-      if (k == known.size()) {
-        known.push_back(key);
-        data->kinds.push_back(Kind{key.first, {}});
-        std::vector<bool> column(n, true);
-        for (const std::int32_t r : key.second) {
-          for (const OperatorId op : rules[static_cast<std::size_t>(r)].second) {
-            column[op.index()] = false;
-          }
-        }
-        by_rule.push_back(std::move(column));
-      }
-      data->kinds[k].devices.push_back(DeviceId(d));
-      data->kind_of.push_back(KindId(k));
-    }
-  }
-  const std::size_t kinds = data->kinds.size();
-  data->allowed.assign(n * kinds, false);
-  for (std::size_t v = 0; v < n; ++v) {
-    bool supported = false;
+  Kinds found = find_kinds(*graph, machine, *columns, *rules);
+  const std::size_t kinds = found.kinds.size();
+  std::vector<bool> allowed(graph->num_operators() * kinds);
+  for (std::size_t v = 0; v < graph->num_operators(); ++v) {
     bool anywhere = false;
     for (std::size_t k = 0; k < kinds; ++k) {
-      const bool runs =
-          g.time(OperatorId(v), data->column_of_class[data->kinds[k].device_class.index()])
-              .has_value();
-      supported = supported || runs;
-      data->allowed[v * kinds + k] = runs && by_rule[k][v];
-      anywhere = anywhere || data->allowed[v * kinds + k];
+      allowed[v * kinds + k] = found.allowed[k][v];
+      anywhere = anywhere || found.allowed[k][v];
     }
-    if (!anywhere) {
-      const std::string& id = g.id(OperatorId(v));
-      return base::bad_input(
-          supported ? fmt::format("pins and forbids leave no device for operator '{}'", id)
-                    : fmt::format("operator '{}' is supported by no device of this machine", id));
-    }
+    if (!anywhere) return no_device(*graph, OperatorId(v), *columns);
   }
-  return Problem(std::move(data));
+  return Problem(std::make_shared<Data>(Data{
+      std::move(graph), std::move(machine), std::move(question), *schedule, std::move(found.kinds),
+      std::move(found.kind_of), std::move(allowed), std::move(columns).value()}));
 }
 
 }  // namespace cleave::model
