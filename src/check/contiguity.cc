@@ -13,11 +13,12 @@ namespace {
 
 // [operators]: whether some operator of the same colocation unit is a forward one.
 std::vector<bool> follows_forward(const Graph& graph) {
-  std::vector<bool> result(graph.num_operators());
+  std::vector<bool> result(graph.num_operators(), false);
   for (std::size_t v = 0; v < result.size(); ++v) {
     const OperatorId op(v);
-    result[v] = graph.phase(op) == Phase::forward;
-    if (!result[v] || !graph.group(op)) continue;
+    if (graph.phase(op) == Phase::backward) continue;
+    result[v] = true;
+    if (!graph.group(op)) continue;
     for (const OperatorId member : graph.members(*graph.group(op))) result[member.index()] = true;
   }
   return result;
