@@ -44,10 +44,12 @@ function(cleave_compile_options target)
   endif()
 endfunction()
 
-# A test executable: cleave_test(NAME SOURCES file... [USES room...] [LIBRARIES target...] [ARGS arg...])
-# All its cases are registered with ctest as one test, named NAME.
+# A test executable: cleave_test(NAME SOURCES file... [USES room...] [LIBRARIES target...] [ARGS arg...]
+#                                [TIMEOUT seconds] [LABELS label...])
+# All its cases are registered with ctest as one test, named NAME. The label "slow" keeps it out of
+# CI's run with sanitizers.
 function(cleave_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;USES;LIBRARIES;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;USES;LIBRARIES;ARGS;LABELS")
   add_executable(${name} ${arg_SOURCES})
   foreach(used IN LISTS arg_USES)
     target_link_libraries(${name} PRIVATE cleave_${used})
@@ -60,6 +62,6 @@ function(cleave_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT}
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
                        ENVIRONMENT "CLEAVE_SHARED=${PROJECT_SOURCE_DIR}/../shared")
 endfunction()
