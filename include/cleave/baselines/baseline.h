@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "cleave/base/units.h"
+#include "cleave/model/plan.h"
+#include "cleave/model/problem.h"
+
+namespace cleave::baselines {
+
+/// What people would do otherwise. Proves nothing; deterministic in (problem, seed).
+///
+/// Every placement puts colocation groups on one device each, and operators on devices that are
+/// allowed. Whether memory and contiguity hold is said with each baseline below; the caller checks.
+/// nullopt: the baseline found no placement (which does not mean that there is none).
+///
+///   one-device      all on the device that does it fastest; respects memory
+///   greedy          fills the devices in a depth-first topological order, each to its share of the
+///                   memory; contiguous, respects memory
+///   linear-order    the best cut of one depth-first topological order into intervals; contiguous,
+///                   respects memory
+///   pipedream-like  the same on a chain of blocks: what lies between two articulation points stays
+///                   together; contiguous, respects memory
+///   local-search    moves and swaps of single units while the busiest device gets better, from
+///                   several starts; respects memory, is not contiguous
+///   scotch          graph partitioning by the Scotch library; ignores memory, as its published use
+///                   does, and is not contiguous
+///
+/// An expert's placement is a baseline too, but it comes from a file: io::read_split().
+struct Baseline {
+  std::string_view name;
+  std::string_view summary;  ///< one line
+  bool (*supports)(const model::Problem& problem);
+  std::optional<model::Placement> (*run)(const model::Problem& problem, std::uint64_t seed);
+};
+
+/// All of them, cheapest first. Added in one place: registry.cc.
+[[nodiscard]] std::span<const Baseline> baselines();
+
+/// Time per sample of copies of the whole model instead of a pipeline:
+///   min over classes of (time of all operators on the class) / (devices of it that can hold all),
+/// rounded up. Samples are independent, so nothing is moved between devices; in training the
+/// synchronisation of weights is left out, which makes the figure too good. nullopt: no device can
+/// hold the whole model.
+[[nodiscard]] std::optional<base::Duration> replicas_only(const model::Problem& problem);
+
+}  // namespace cleave::baselines
