@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <queue>
 #include <string>
 #include <unordered_map>
@@ -44,7 +45,7 @@ void GraphBuilder::reserve(std::size_t operators, std::size_t tensors) {
 
 namespace {
 
-// Loads add compute, in and out: each may take a third of the range.
+// Loads add compute, in and out, and each of these must leave room for the other two.
 constexpr std::int64_t kMaxTotalTime = base::kMaxDuration.count() / 4;
 
 // A list of lists in two arrays, filled by counting: `count(i)` first, then `put(i, value)`.
@@ -73,166 +74,193 @@ bool add_within(std::int64_t& sum, std::int64_t value, std::int64_t limit) {
   return true;
 }
 
-// The operators on one cycle, in order, from those that never became ready.
-std::string describe_cycle(const Graph& graph, const std::vector<std::uint32_t>& waiting) {
-  // Walk backwards along producers that are themselves stuck until one repeats.
-  std::vector<std::uint32_t> seen(graph.num_operators(), 0);
+// The operators on one cycle, in order, from those whose inputs never all came.
+std::vector<OperatorId> find_cycle(const Graph& graph, const std::vector<std::uint32_t>& waiting) {
+  const auto stuck = [&](OperatorId op) { return waiting[op.index()] > 0; };
+  OperatorId at(0);
+  while (!stuck(at)) at = OperatorId(at.index() + 1);
+  // Each that is stuck has a producer that is stuck: go back until one repeats.
+  std::vector<std::uint32_t> step(graph.num_operators(), 0);  // 1, 2, ...; 0: not walked over
   std::vector<OperatorId> walk;
-  OperatorId at;
-  for (std::size_t v = 0; v < graph.num_operators() && !at.valid(); ++v) {
-    if (waiting[v] > 0) at = OperatorId(v);
-  }
-  while (seen[at.index()] == 0) {
+  while (step[at.index()] == 0) {
     walk.push_back(at);
-    seen[at.index()] = static_cast<std::uint32_t>(walk.size());
-    for (const TensorId tensor : graph.inputs(at)) {
-      const OperatorId producer = graph.producer(tensor);
-      if (waiting[producer.index()] > 0) {
-        at = producer;
-        break;
-      }
-    }
+    step[at.index()] = static_cast<std::uint32_t>(walk.size());
+    const auto inputs = graph.inputs(at);
+    const auto late = std::find_if(inputs.begin(), inputs.end(),
+                                   [&](TensorId tensor) { return stuck(graph.producer(tensor)); });
+    at = graph.producer(*late);
   }
-  std::vector<OperatorId> cycle(walk.begin() + (seen[at.index()] - 1), walk.end());
+  std::vector<OperatorId> cycle(walk.begin() + (step[at.index()] - 1), walk.end());
   std::reverse(cycle.begin(), cycle.end());
-  std::string text;
+  return cycle;
+}
+
+std::string describe_cycle(const Graph& graph, const std::vector<std::uint32_t>& waiting) {
   constexpr std::size_t kShown = 8;
-  for (std::size_t i = 0; i < cycle.size() && i < kShown; ++i) {
+  const std::vector<OperatorId> cycle = find_cycle(graph, waiting);
+  std::string text;
+  for (std::size_t i = 0; i < std::min(cycle.size(), kShown); ++i) {
     text += fmt::format("'{}' -> ", graph.id(cycle[i]));
   }
   if (cycle.size() > kShown) text += fmt::format("({} more) -> ", cycle.size() - kShown);
   return text + fmt::format("'{}'", graph.id(cycle.front()));
 }
 
+constexpr std::size_t kMaxIds = std::numeric_limits<std::int32_t>::max();
+constexpr std::size_t kMaxEdges = std::numeric_limits<std::int32_t>::max();
+
 }  // namespace
 
-std::optional<Graph> GraphBuilder::build(GraphFault& fault) && {
-  using Part = GraphFault::Part;
-  const auto fail = [&](Part part, std::size_t index, std::string message) {
-    fault = GraphFault{part, index, std::move(message)};
-    return std::nullopt;
-  };
-  const std::size_t n = operators_.size();
-  const std::size_t columns = time_columns_.size();
-  if (n == 0) return fail(Part::graph, 0, "the graph has no operators");
-  if (columns == 0) return fail(Part::graph, 0, "the graph names no time columns");
-  if (n > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) ||
-      tensors_.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-    return fail(Part::graph, 0, "more than 2^31 - 1 operators or tensors");
-  }
-  for (std::size_t a = 0; a < columns; ++a) {
-    for (std::size_t b = 0; b < a; ++b) {
-      if (time_columns_[a] == time_columns_[b]) {
-        return fail(Part::graph, 0,
-                    fmt::format("time column '{}' is named twice", time_columns_[a]));
-      }
-    }
+// Turns what was added into a graph, part by part. Each step returns false at the first fault.
+class GraphBuilder::Assembly {
+ public:
+  Assembly(GraphBuilder& parts, GraphFault& fault)
+      : operators_(parts.operators_), tensors_(parts.tensors_), fault_(fault) {
+    graph_.time_columns_ = std::move(parts.time_columns_);
   }
 
-  Graph graph;
-  graph.time_columns_ = std::move(time_columns_);
-  graph.ids_.reserve(n);
-  graph.names_.reserve(n);
-  graph.phases_.reserve(n);
-  graph.memory_.reserve(n);
-  graph.times_.reserve(n * columns);
-  graph.groups_.reserve(n);
-  std::int64_t total_memory = 0;
-  std::vector<std::int64_t> total_time(columns, 0);
-  std::unordered_map<std::string, GroupId> group_of_label;
-  for (std::size_t v = 0; v < n; ++v) {
+  std::optional<Graph> run() {
+    if (!check_columns() || !add_operators() || !index_ids() || !add_tensors()) return std::nullopt;
+    collect_groups();
+    connect();
+    if (!sort_topologically()) return std::nullopt;
+    return std::move(graph_);
+  }
+
+ private:
+  using Part = GraphFault::Part;
+
+  bool fail(Part part, std::size_t index, std::string message) {
+    fault_ = GraphFault{part, index, std::move(message)};
+    return false;
+  }
+
+  bool check_columns() {
+    const auto& columns = graph_.time_columns_;
+    if (operators_.empty()) return fail(Part::graph, 0, "the graph has no operators");
+    if (columns.empty()) return fail(Part::graph, 0, "the graph names no time columns");
+    if (std::max(operators_.size(), tensors_.size()) > kMaxIds) {
+      return fail(Part::graph, 0, "more than 2^31 - 1 operators or tensors");
+    }
+    for (auto it = columns.begin(); it != columns.end(); ++it) {
+      if (std::find(columns.begin(), it, *it) != it) {
+        return fail(Part::graph, 0, fmt::format("time column '{}' is named twice", *it));
+      }
+    }
+    return true;
+  }
+
+  bool add_operators() {
+    const std::size_t n = operators_.size();
+    graph_.ids_.reserve(n);
+    graph_.names_.reserve(n);
+    graph_.phases_.reserve(n);
+    graph_.memory_.reserve(n);
+    graph_.times_.reserve(n * graph_.time_columns_.size());
+    graph_.groups_.reserve(n);
+    total_time_.assign(graph_.time_columns_.size(), 0);
+    for (std::size_t v = 0; v < n; ++v) {
+      if (!add_operator(v)) return false;
+    }
+    return true;
+  }
+
+  bool add_operator(std::size_t v) {
     OperatorSpec& spec = operators_[v];
     if (spec.id.empty()) return fail(Part::op, v, "the operator has an empty id");
-    if (spec.times.size() != columns) {
-      return fail(Part::op, v,
-                  fmt::format("operator '{}' has {} times for {} columns", spec.id,
-                              spec.times.size(), columns));
-    }
     if (spec.memory < Bytes(0)) {
       return fail(
           Part::op, v,
           fmt::format("operator '{}' has negative memory {}", spec.id, spec.memory.count()));
     }
-    if (!add_within(total_memory, spec.memory.count(), Bytes::max().count())) {
+    if (!add_within(total_memory_, spec.memory.count(), Bytes::max().count())) {
       return fail(Part::op, v,
                   fmt::format("the memory of all operators together overflows at '{}'", spec.id));
     }
+    if (!add_times(v)) return false;
+    graph_.groups_.push_back(spec.group ? group_labelled(*spec.group) : GroupId());
+    graph_.phases_.push_back(spec.phase);
+    graph_.has_backward_ = graph_.has_backward_ || spec.phase == Phase::backward;
+    graph_.memory_.push_back(spec.memory);
+    graph_.ids_.push_back(std::move(spec.id));
+    graph_.names_.push_back(std::move(spec.name));
+    return true;
+  }
+
+  bool add_times(std::size_t v) {
+    const OperatorSpec& spec = operators_[v];
+    const std::size_t columns = graph_.time_columns_.size();
+    if (spec.times.size() != columns) {
+      return fail(Part::op, v,
+                  fmt::format("operator '{}' has {} times for {} columns", spec.id,
+                              spec.times.size(), columns));
+    }
     bool supported = false;
     for (std::size_t c = 0; c < columns; ++c) {
-      if (!spec.times[c]) {
-        graph.times_.push_back(Duration(-1));
-        continue;
-      }
+      const std::optional<Duration> time = spec.times[c];
+      graph_.times_.push_back(time.value_or(Duration(-1)));
+      if (!time) continue;
       supported = true;
-      if (*spec.times[c] < Duration::zero()) {
+      if (*time < Duration::zero()) {
         return fail(Part::op, v,
                     fmt::format("operator '{}' has a negative time on '{}'", spec.id,
-                                graph.time_columns_[c]));
+                                graph_.time_columns_[c]));
       }
-      if (!add_within(total_time[c], spec.times[c]->count(), kMaxTotalTime)) {
+      if (!add_within(total_time_[c], time->count(), kMaxTotalTime)) {
         return fail(Part::op, v,
-                    fmt::format("the times of all operators on '{}' together overflow"
-                                " at '{}'",
-                                graph.time_columns_[c], spec.id));
+                    fmt::format("the times of all operators on '{}' together overflow at '{}'",
+                                graph_.time_columns_[c], spec.id));
       }
-      graph.times_.push_back(*spec.times[c]);
     }
-    if (!supported) {
-      return fail(Part::op, v,
-                  fmt::format("operator '{}' is supported by no device class", spec.id));
-    }
-    GroupId group;
-    if (spec.group) {
-      const auto [it, inserted] =
-          group_of_label.try_emplace(*spec.group, GroupId(graph.group_labels_.size()));
-      if (inserted) graph.group_labels_.push_back(*spec.group);
-      group = it->second;
-    }
-    graph.groups_.push_back(group);
-    graph.phases_.push_back(spec.phase);
-    graph.has_backward_ = graph.has_backward_ || spec.phase == Phase::backward;
-    graph.memory_.push_back(spec.memory);
-    graph.ids_.push_back(std::move(spec.id));
-    graph.names_.push_back(std::move(spec.name));
-  }
-  graph.by_id_.resize(n);
-  for (std::size_t v = 0; v < n; ++v) graph.by_id_[v] = OperatorId(v);
-  std::sort(graph.by_id_.begin(), graph.by_id_.end(), [&](OperatorId a, OperatorId b) {
-    const int order = graph.ids_[a.index()].compare(graph.ids_[b.index()]);
-    return order != 0 ? order < 0 : a < b;
-  });
-  for (std::size_t i = 1; i < n; ++i) {
-    if (graph.id(graph.by_id_[i]) == graph.id(graph.by_id_[i - 1])) {
-      return fail(Part::op, graph.by_id_[i].index(),
-                  fmt::format("operator id '{}' is used twice", graph.id(graph.by_id_[i])));
-    }
+    if (supported) return true;
+    return fail(Part::op, v, fmt::format("operator '{}' is supported by no device class", spec.id));
   }
 
-  Buckets<OperatorId> members(graph.group_labels_.size());
-  for (const GroupId group : graph.groups_) {
-    if (group.valid()) members.count(group.index());
+  GroupId group_labelled(const std::string& label) {
+    const auto [it, inserted] =
+        group_of_label_.try_emplace(label, GroupId(graph_.group_labels_.size()));
+    if (inserted) graph_.group_labels_.push_back(label);
+    return it->second;
   }
-  members.allocate();
-  for (std::size_t v = 0; v < n; ++v) {
-    if (graph.groups_[v].valid()) members.put(graph.groups_[v].index(), OperatorId(v));
-  }
-  graph.group_members_ = std::move(members.data);
-  graph.group_offsets_ = std::move(members.offsets);
 
-  const std::size_t m = tensors_.size();
-  std::int64_t total_bytes = 0;
-  std::int64_t total_transfer = 0;
-  graph.producers_.reserve(m);
-  graph.consumer_offsets_.reserve(m + 1);
-  Buckets<TensorId> inputs(n);
-  Buckets<TensorId> outputs(n);
-  for (std::size_t x = 0; x < m; ++x) {
-    TensorSpec& spec = tensors_[x];
-    const auto known = [&](OperatorId op) { return op.valid() && op.index() < n; };
+  bool index_ids() {
+    auto& by_id = graph_.by_id_;
+    by_id.resize(graph_.num_operators());
+    for (std::size_t v = 0; v < by_id.size(); ++v) by_id[v] = OperatorId(v);
+    std::sort(by_id.begin(), by_id.end(), [&](OperatorId a, OperatorId b) {
+      const int order = graph_.id(a).compare(graph_.id(b));
+      return order != 0 ? order < 0 : a < b;
+    });
+    const auto twice = std::adjacent_find(
+        by_id.begin(), by_id.end(),
+        [&](OperatorId a, OperatorId b) { return graph_.id(a) == graph_.id(b); });
+    if (twice == by_id.end()) return true;
+    const OperatorId second = *(twice + 1);
+    return fail(Part::op, second.index(),
+                fmt::format("operator id '{}' is used twice", graph_.id(second)));
+  }
+
+  bool add_tensors() {
+    graph_.producers_.reserve(tensors_.size());
+    graph_.tensor_bytes_.reserve(tensors_.size());
+    graph_.transfers_.reserve(tensors_.size());
+    graph_.consumer_offsets_.reserve(tensors_.size() + 1);
+    for (std::size_t x = 0; x < tensors_.size(); ++x) {
+      if (!add_tensor(x) || !add_consumers(x)) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool known(OperatorId op) const {
+    return op.valid() && op.index() < graph_.num_operators();
+  }
+
+  bool add_tensor(std::size_t x) {
+    const TensorSpec& spec = tensors_[x];
     if (!known(spec.producer)) {
       return fail(Part::tensor, x, "the tensor's producer is not an operator of the graph");
     }
-    const std::string& id = graph.id(spec.producer);
+    const std::string& id = graph_.id(spec.producer);
     if (spec.bytes && *spec.bytes < Bytes(0)) {
       return fail(
           Part::tensor, x,
@@ -242,72 +270,114 @@ std::optional<Graph> GraphBuilder::build(GraphFault& fault) && {
       return fail(Part::tensor, x,
                   fmt::format("a tensor of operator '{}' has a negative transfer time", id));
     }
-    if ((spec.bytes && !add_within(total_bytes, spec.bytes->count(), Bytes::max().count())) ||
-        (spec.transfer && !add_within(total_transfer, spec.transfer->count(), kMaxTotalTime))) {
+    if ((spec.bytes && !add_within(total_bytes_, spec.bytes->count(), Bytes::max().count())) ||
+        (spec.transfer && !add_within(total_transfer_, spec.transfer->count(), kMaxTotalTime))) {
       return fail(Part::tensor, x,
                   fmt::format("the sizes or transfer times of all tensors together overflow at a "
                               "tensor of operator '{}'",
                               id));
     }
+    graph_.producers_.push_back(spec.producer);
+    graph_.tensor_bytes_.push_back(spec.bytes.value_or(Bytes(-1)));
+    graph_.transfers_.push_back(spec.transfer.value_or(Duration(-1)));
+    return true;
+  }
+
+  bool add_consumers(std::size_t x) {
+    TensorSpec& spec = tensors_[x];
     std::sort(spec.consumers.begin(), spec.consumers.end());
-    spec.consumers.erase(std::unique(spec.consumers.begin(), spec.consumers.end()),
-                         spec.consumers.end());
+    const auto end = std::unique(spec.consumers.begin(), spec.consumers.end());
+    spec.consumers.erase(end, spec.consumers.end());
     for (const OperatorId consumer : spec.consumers) {
+      const std::string& id = graph_.id(spec.producer);
       if (!known(consumer)) {
         return fail(Part::tensor, x,
-                    fmt::format("a consumer of a tensor of operator '{}' is not "
-                                "an operator of the graph",
+                    fmt::format("a consumer of a tensor of operator '{}' is not an operator of the "
+                                "graph",
                                 id));
       }
       if (consumer == spec.producer) {
         return fail(Part::tensor, x, fmt::format("operator '{}' consumes its own output", id));
       }
-      inputs.count(consumer.index());
-      graph.consumers_.push_back(consumer);
     }
-    if (graph.consumers_.size() > std::numeric_limits<std::uint32_t>::max() / 2) {
-      return fail(Part::graph, 0, "more than 2^31 edges");
+    graph_.consumers_.insert(graph_.consumers_.end(), spec.consumers.begin(), spec.consumers.end());
+    if (graph_.consumers_.size() > kMaxEdges) {
+      return fail(Part::graph, 0, "more than 2^31 - 1 edges");
     }
-    outputs.count(spec.producer.index());
-    graph.consumer_offsets_.push_back(static_cast<std::uint32_t>(graph.consumers_.size()));
-    graph.producers_.push_back(spec.producer);
-    graph.tensor_bytes_.push_back(spec.bytes.value_or(Bytes(-1)));
-    graph.transfers_.push_back(spec.transfer.value_or(Duration(-1)));
+    graph_.consumer_offsets_.push_back(static_cast<std::uint32_t>(graph_.consumers_.size()));
+    return true;
   }
-  inputs.allocate();
-  outputs.allocate();
-  for (std::size_t x = 0; x < m; ++x) {
-    outputs.put(graph.producers_[x].index(), TensorId(x));
-    for (const OperatorId consumer : graph.consumers(TensorId(x))) {
-      inputs.put(consumer.index(), TensorId(x));
-    }
-  }
-  graph.inputs_ = std::move(inputs.data);
-  graph.input_offsets_ = std::move(inputs.offsets);
-  graph.outputs_ = std::move(outputs.data);
-  graph.output_offsets_ = std::move(outputs.offsets);
 
-  std::vector<std::uint32_t> waiting(n);
-  std::priority_queue<OperatorId, std::vector<OperatorId>, std::greater<>> ready;
-  for (std::size_t v = 0; v < n; ++v) {
-    waiting[v] = static_cast<std::uint32_t>(graph.inputs(OperatorId(v)).size());
-    if (waiting[v] == 0) ready.push(OperatorId(v));
+  void collect_groups() {
+    Buckets<OperatorId> members(graph_.group_labels_.size());
+    for (const GroupId group : graph_.groups_) {
+      if (group.valid()) members.count(group.index());
+    }
+    members.allocate();
+    for (std::size_t v = 0; v < graph_.num_operators(); ++v) {
+      const GroupId group = graph_.groups_[v];
+      if (group.valid()) members.put(group.index(), OperatorId(v));
+    }
+    graph_.group_members_ = std::move(members.data);
+    graph_.group_offsets_ = std::move(members.offsets);
   }
-  graph.order_.reserve(n);
-  while (!ready.empty()) {
-    const OperatorId op = ready.top();
-    ready.pop();
-    graph.order_.push_back(op);
-    for (const TensorId tensor : graph.outputs(op)) {
-      for (const OperatorId consumer : graph.consumers(tensor)) {
-        if (--waiting[consumer.index()] == 0) ready.push(consumer);
+
+  void connect() {
+    Buckets<TensorId> inputs(graph_.num_operators());
+    Buckets<TensorId> outputs(graph_.num_operators());
+    for (const OperatorId consumer : graph_.consumers_) inputs.count(consumer.index());
+    for (const OperatorId producer : graph_.producers_) outputs.count(producer.index());
+    inputs.allocate();
+    outputs.allocate();
+    for (std::size_t x = 0; x < graph_.num_tensors(); ++x) {
+      const TensorId tensor(x);
+      outputs.put(graph_.producer(tensor).index(), tensor);
+      for (const OperatorId consumer : graph_.consumers(tensor)) {
+        inputs.put(consumer.index(), tensor);
       }
     }
+    graph_.inputs_ = std::move(inputs.data);
+    graph_.input_offsets_ = std::move(inputs.offsets);
+    graph_.outputs_ = std::move(outputs.data);
+    graph_.output_offsets_ = std::move(outputs.offsets);
   }
-  if (graph.order_.size() < n) {
-    return fail(Part::graph, 0, "the graph has a cycle: " + describe_cycle(graph, waiting));
+
+  bool sort_topologically() {
+    const std::size_t n = graph_.num_operators();
+    std::vector<std::uint32_t> waiting(n);  // inputs that are not there yet
+    std::priority_queue<OperatorId, std::vector<OperatorId>, std::greater<>> ready;
+    for (std::size_t v = 0; v < n; ++v) {
+      waiting[v] = static_cast<std::uint32_t>(graph_.inputs(OperatorId(v)).size());
+      if (waiting[v] == 0) ready.push(OperatorId(v));
+    }
+    graph_.order_.reserve(n);
+    while (!ready.empty()) {
+      const OperatorId op = ready.top();
+      ready.pop();
+      graph_.order_.push_back(op);
+      for (const TensorId tensor : graph_.outputs(op)) {
+        for (const OperatorId consumer : graph_.consumers(tensor)) {
+          if (--waiting[consumer.index()] == 0) ready.push(consumer);
+        }
+      }
+    }
+    if (graph_.order_.size() == n) return true;
+    return fail(Part::graph, 0, "the graph has a cycle: " + describe_cycle(graph_, waiting));
   }
-  return graph;
+
+  std::vector<OperatorSpec>& operators_;
+  std::vector<TensorSpec>& tensors_;
+  GraphFault& fault_;
+  Graph graph_;
+  std::int64_t total_memory_ = 0;
+  std::int64_t total_bytes_ = 0;
+  std::int64_t total_transfer_ = 0;
+  std::vector<std::int64_t> total_time_;  // [time columns]
+  std::unordered_map<std::string, GroupId> group_of_label_;
+};
+
+std::optional<Graph> GraphBuilder::build(GraphFault& fault) && {
+  return Assembly(*this, fault).run();
 }
 
 base::Result<Graph> GraphBuilder::build() && {

@@ -168,6 +168,7 @@ class GraphBuilder {
   [[nodiscard]] base::Result<Graph> build() &&;
 
  private:
+  class Assembly;
   std::vector<std::string> time_columns_;
   std::vector<OperatorSpec> operators_;
   std::vector<TensorSpec> tensors_;
