@@ -184,11 +184,17 @@ void UnitGraph::collect_hyperedges() {
 
 void UnitGraph::collect_arcs() {
   const model::Graph& graph = problem_.graph();
-  std::vector<bool> has_forward(size());
+  // By colocation group, not by unit: fusing units must not change what contiguity means.
+  const Partition groups = partition_by_group(graph);
+  std::vector<bool> has_forward(groups.count);
   for (std::size_t v = 0; v < graph.num_operators(); ++v) {
-    if (graph.phase(OperatorId(v)) == model::Phase::forward)
-      has_forward[unit_of_[v].index()] = true;
+    if (graph.phase(OperatorId(v)) == model::Phase::forward) {
+      has_forward[groups.part_of[v].index()] = true;
+    }
   }
+  const auto is_orphan = [&](OperatorId op) {
+    return !has_forward[groups.part_of[op.index()].index()];
+  };
   std::vector<std::pair<std::size_t, UnitId>> arcs;
   for (std::size_t x = 0; x < graph.num_tensors(); ++x) {
     const OperatorId producer = graph.producer(TensorId(x));
@@ -198,7 +204,7 @@ void UnitGraph::collect_arcs() {
       if (a == b || graph.phase(producer) != graph.phase(consumer)) continue;
       if (graph.phase(producer) == model::Phase::forward) {
         arcs.emplace_back(a.index(), b);
-      } else if (!has_forward[a.index()] || !has_forward[b.index()]) {
+      } else if (is_orphan(producer) || is_orphan(consumer)) {
         arcs.emplace_back(b.index(), a);
       }
     }

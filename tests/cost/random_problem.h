@@ -15,6 +15,7 @@ namespace cleave::test {
 
 struct RandomOptions {
   int max_operators = 10;
+  bool limited_memory = true;
   model::PlacementRule placement = model::PlacementRule::any;
 };
 
@@ -70,7 +71,7 @@ inline model::Problem random_problem(std::uint64_t seed, const RandomOptions& op
     device_class.times = times;
     device_class.count = static_cast<int>(random.between(1, 3));
     device_class.pays_transfers = pays;
-    if (random.chance(0.6)) {
+    if (options.limited_memory && random.chance(0.6)) {
       device_class.memory = Bytes(random.between(10, 20 + 5 * static_cast<std::int64_t>(n)));
     }
     if (pays && random.chance(0.3)) {

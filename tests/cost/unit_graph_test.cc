@@ -105,6 +105,22 @@ TEST(UnitGraph, ArcsFollowForwardTensorsAndMirrorThoseOfOrphanBackwardUnits) {
   EXPECT_EQ(successors(units, 2), (std::vector<int>{}));
 }
 
+TEST(UnitGraph, KeepsMirroredArcsWhenOrphansAreFusedWithForwardUnits) {
+  Model model;
+  const auto a = model.add(Phase::forward, "a");
+  const auto b = model.add(Phase::forward);
+  const auto loss = model.add(Phase::backward);
+  const auto back_a = model.add(Phase::backward, "a");
+  model.connect(loss, {back_a});
+  const UnitGraph units(std::move(model).problem());
+  const UnitId first(0), second(1);
+  const UnitGraph coarse = coarsen(units, {{first, second, second}, 2});
+  EXPECT_EQ(coarse.unit_of(a), first);
+  EXPECT_EQ(coarse.unit_of(b), coarse.unit_of(loss));
+  EXPECT_EQ(successors(coarse, 0), (std::vector<int>{1}));
+  EXPECT_EQ(successors(coarse, 1), (std::vector<int>{}));
+}
+
 TEST(UnitGraph, FusesTheCyclesThatGroupsMake) {
   Model model;
   const auto a = model.add(Phase::forward, "shared");

@@ -30,10 +30,10 @@ struct Partition {
 /// holds some but not all of the pins.
 ///
 /// An arc a → b says that b may not come before a in a pipeline: some forward operator of b
-/// consumes a tensor of a forward operator of a. A unit without forward operators acts through a
-/// zero-cost stand-in with mirrored arcs: a backward tensor from a to b gives the arc b → a where a
-/// or b has no forward operator. A placement is contiguous exactly if its devices can be ordered so
-/// that no arc leads back.
+/// consumes a tensor of a forward operator of a. A colocation group without forward operators acts
+/// through a zero-cost stand-in with mirrored arcs: a backward tensor from a to b gives the arc
+/// b → a if one of its ends is in such a group. A placement is contiguous exactly if its devices
+/// can be ordered so that no arc leads back.
 class UnitGraph {
  public:
   /// Every colocation group is a unit, and so is every operator without one; numbered by their
