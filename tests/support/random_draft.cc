@@ -247,7 +247,8 @@ class Generator {
       if (kind < 0.6) {
         c.memory = total;
       } else if (kind < 0.95) {
-        c.memory = Bytes(random_.between(total.count() / devices, total.count()));
+        const std::int64_t fair = (total.count() + devices - 1) / devices;
+        c.memory = Bytes(random_.between(fair, 2 * fair));
       } else {
         c.memory = Bytes(random_.between(0, largest.count()));
       }

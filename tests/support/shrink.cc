@@ -34,6 +34,7 @@ class Shrinker {
       shrink_operators();
       shrink_tensors();
       shrink_classes();
+      shrink_columns();
       shrink_question();
     } while (changed_);
     return std::move(draft_);
@@ -95,6 +96,16 @@ class Shrinker {
           attempt([&](Draft& draft) { op(draft).times[c] = Duration(1); });
         }
       }
+    }
+  }
+
+  void shrink_columns() {
+    for (std::size_t c = draft_.time_columns.size(); c-- > 0;) {
+      const auto at = static_cast<std::ptrdiff_t>(c);
+      attempt([&](Draft& draft) {
+        draft.time_columns.erase(draft.time_columns.begin() + at);
+        for (model::OperatorSpec& op : draft.operators) op.times.erase(op.times.begin() + at);
+      });
     }
   }
 

@@ -27,6 +27,7 @@ TEST(Shrink, LeavesNothingThatIsNotNeeded) {
   ASSERT_EQ(small.classes.size(), 1u);
   EXPECT_EQ(small.classes[0].count, 1);
   EXPECT_FALSE(small.classes[0].memory.has_value());
+  EXPECT_EQ(small.time_columns.size(), 1u);
   EXPECT_TRUE(small.question.pins.empty());
   EXPECT_TRUE(small.question.forbids.empty());
   for (const model::OperatorSpec& op : small.operators) {
