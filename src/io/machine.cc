@@ -1,0 +1,118 @@
+#include "io/machine.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "cleave/io/io.h"
+#include "io/file.h"
+#include "io/parse.h"
+#include "io/text.h"
+#include "io/units.h"
+
+namespace cleave::io {
+namespace {
+
+using model::DeviceClass;
+using model::Machine;
+
+constexpr std::string_view kFormat = "cleave.devices/1";
+constexpr std::size_t kMaxDevicesBytes = std::size_t{1} << 20;
+
+// A quantity with its unit; `parse` is one of units.h.
+template <class T>
+T quantity(Reader& in, const Value& value, base::Result<T> (*parse)(std::string_view)) {
+  if (!in.expect(value, Kind::string)) return T{};
+  auto parsed = parse(value.text());
+  if (parsed) return *parsed;
+  in.fail(value, parsed.error());
+  return T{};
+}
+
+model::Link read_link(Reader& in, const Value& value) {
+  in.only(value, {"bandwidth", "latency"});
+  model::Link link;
+  link.bytes_per_second = quantity(in, in.required(value, "bandwidth"), parse_rate);
+  if (const auto latency = in.optional(value, "latency")) {
+    link.latency = quantity(in, *latency, parse_time);
+  }
+  return link;
+}
+
+DeviceClass read_class(Reader& in, const Value& value) {
+  in.only(value, {"class", "count", "memory", "pays_transfers", "link", "times"});
+  DeviceClass c;
+  c.name = in.label(in.required(value, "class"));
+  if (const auto count = in.optional(value, "count")) {
+    c.count = static_cast<int>(in.whole(*count, "the count"));
+  }
+  if (const auto memory = in.optional(value, "memory")) {
+    c.memory =
+        memory->kind() == Kind::number ? in.bytes(*memory) : quantity(in, *memory, parse_size);
+  }
+  if (const auto pays = in.optional(value, "pays_transfers")) c.pays_transfers = in.boolean(*pays);
+  if (const auto link = in.optional(value, "link")) c.link = read_link(in, *link);
+  if (const auto times = in.optional(value, "times")) c.times = in.label(*times);
+  return c;
+}
+
+}  // namespace
+
+std::optional<Machine> read_machine(Reader& in, const Value& classes) {
+  std::vector<DeviceClass> list;
+  for (const Value value : in.elements(classes)) {
+    list.push_back(read_class(in, value));
+    if (in.failed()) return std::nullopt;
+  }
+  if (in.failed()) return std::nullopt;
+  auto machine = Machine::create(std::move(list));
+  if (machine) return *std::move(machine);
+  in.fail(classes, machine.error());
+  return std::nullopt;
+}
+
+void write_machine(JsonWriter& out, const Machine& machine) {
+  out.begin_array();
+  for (const DeviceClass& c : machine.classes()) {
+    out.begin_object(JsonWriter::Layout::line);
+    out.key("class").string(c.name);
+    out.key("count").whole(c.count);
+    if (c.memory) out.key("memory").whole(c.memory->count());
+    if (!c.pays_transfers) out.key("pays_transfers").boolean(false);
+    if (c.link) {
+      out.key("link").begin_object();
+      out.key("bandwidth").string(fmt::format("{} B/s", c.link->bytes_per_second));
+      out.key("latency").string(fmt::format("{} ps", c.link->latency.count()));
+      out.end();
+    }
+    if (c.times != c.name) out.key("times").string(c.times);
+    out.end();
+  }
+  out.end();
+}
+
+base::Result<Machine> parse_devices(std::string_view text, std::string_view name) {
+  if (auto fault = find_unreadable(text, name, kMaxDevicesBytes)) return *std::move(fault);
+  const auto document = parse_yaml(text, name);
+  if (!document) return document.error();
+  const Value root = (*document)->root();
+  Reader in;
+  in.only(root, {"format", "devices"});
+  const Value format = in.required(root, "format");
+  if (in.expect(format, Kind::string) && format.text() != kFormat) {
+    in.fail(format, fmt::format("the format is {}; this version reads {}", in_quotes(format.text()),
+                                kFormat));
+  }
+  auto machine = read_machine(in, in.required(root, "devices"));
+  if (in.failed()) return in.error();
+  return *std::move(machine);
+}
+
+base::Result<Machine> read_devices(const std::filesystem::path& file) {
+  const auto text = read_text(file, kMaxDevicesBytes);
+  if (!text) return text.error();
+  return parse_devices(*text, file.string());
+}
+
+}  // namespace cleave::io

@@ -1,0 +1,387 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "cleave/io/io.h"
+#include "io/file.h"
+#include "io/json_writer.h"
+#include "io/machine.h"
+#include "io/parse.h"
+#include "io/reader.h"
+#include "io/text.h"
+
+namespace cleave::io {
+namespace {
+
+using base::DeviceId;
+using base::Duration;
+using base::OperatorId;
+using base::StopReason;
+using model::DeviceLoad;
+using model::DeviceRule;
+using model::Objective;
+using model::PlacementRule;
+using model::Plan;
+using model::PlanStatus;
+using model::Problem;
+using model::Question;
+using model::Schedule;
+using model::Stage;
+using model::Transfers;
+using Layout = JsonWriter::Layout;
+
+constexpr std::string_view kFormat = "cleave.plan/1";
+
+// Writing.
+
+void write_real(JsonWriter& out, double value) {
+  constexpr double kUnlimited = std::numeric_limits<double>::max();
+  if (std::isfinite(value) && value < kUnlimited) {
+    out.real(value);
+  } else {
+    out.null();
+  }
+}
+
+template <class T>
+void write_limit(JsonWriter& out, T value, T unlimited) {
+  if (value == unlimited) {
+    out.null();
+  } else {
+    out.whole(value);
+  }
+}
+
+void write_outcome(JsonWriter& out, const Problem& problem, const Plan& plan) {
+  out.key("status").string(to_string(plan.status));
+  out.key("reason");
+  if (plan.reason.empty()) {
+    out.null();
+  } else {
+    out.string(plan.reason);
+  }
+  out.key("objective").string(to_string(problem.question().objective));
+  out.key("objective_ms");
+  if (plan.has_placement()) {
+    out.milliseconds(plan.objective);
+  } else {
+    out.null();
+  }
+  out.key("lower_bound_ms");
+  if (plan.status == PlanStatus::infeasible) {
+    out.null();
+  } else {
+    out.milliseconds(plan.bound.value);
+  }
+  out.key("gap");
+  if (plan.has_placement()) {
+    write_real(out, plan.gap());
+  } else {
+    out.null();
+  }
+  out.key("bound_method").string(plan.bound.method);
+  out.key("limit").string(to_string(plan.limit));
+  out.key("solver").string(plan.solver);
+  out.key("effort").whole(plan.effort);
+}
+
+void write_device(JsonWriter& out, const Problem& problem, DeviceId device,
+                  const DeviceLoad& load) {
+  const model::DeviceClass& c = problem.machine().device_class(problem.machine().class_of(device));
+  out.begin_object(Layout::line);
+  out.key("name").string(problem.machine().device_name(device));
+  out.key("class").string(c.name);
+  out.key("load_ms").milliseconds(load.load);
+  out.key("in_ms").milliseconds(load.in);
+  out.key("compute_ms").milliseconds(load.compute);
+  out.key("out_ms").milliseconds(load.out);
+  if (problem.schedule() == Schedule::gpipe) {
+    out.key("forward_ms").milliseconds(load.forward);
+    out.key("backward_ms").milliseconds(load.backward);
+  }
+  out.key("memory_bytes").whole(load.memory.count());
+  out.key("memory_limit_bytes");
+  if (c.memory) {
+    out.whole(c.memory->count());
+  } else {
+    out.null();
+  }
+  out.end();
+}
+
+void write_stage(JsonWriter& out, const Problem& problem, const Stage& stage) {
+  out.begin_object(Layout::line);
+  out.key("device").string(problem.machine().device_name(stage.device));
+  out.key("operators").begin_array();
+  for (const OperatorId op : stage.operators) out.string(problem.graph().id(op));
+  out.end();
+  out.end();
+}
+
+void write_rules(JsonWriter& out, const std::vector<DeviceRule>& rules) {
+  out.begin_array();
+  for (const DeviceRule& rule : rules) {
+    out.begin_object(Layout::line);
+    out.key("pattern").string(rule.pattern);
+    out.key("device").string(rule.device);
+    out.end();
+  }
+  out.end();
+}
+
+void write_question(JsonWriter& out, const Problem& problem) {
+  const Question& question = problem.question();
+  out.begin_object();
+  out.key("objective").string(to_string(question.objective));
+  out.key("placement").string(to_string(question.placement));
+  out.key("schedule").string(to_string(problem.schedule()));
+  out.key("transfers").string(to_string(question.transfers));
+  out.key("pins");
+  write_rules(out, question.pins);
+  out.key("forbids");
+  write_rules(out, question.forbids);
+  out.end();
+}
+
+void write_limits(JsonWriter& out, const base::Limits& limits) {
+  out.begin_object(Layout::line);
+  out.key("seconds");
+  write_real(out, limits.time.count());
+  out.key("memory_bytes");
+  write_limit(out, limits.memory.count(), base::Bytes::max().count());
+  out.key("states");
+  write_limit(out, limits.states, std::numeric_limits<std::uint64_t>::max());
+  out.key("gap");
+  write_real(out, limits.gap);
+  out.key("threads").whole(limits.threads);
+  out.key("seed").whole(limits.seed);
+  out.end();
+}
+
+void write_problem(JsonWriter& out, const Problem& problem, const Provenance& provenance) {
+  out.begin_object();
+  out.key("graph").begin_object();
+  out.key("file").string(provenance.graph_file);
+  out.key("checksum").string(provenance.checksum);
+  out.end();
+  out.key("machine");
+  write_machine(out, problem.machine());
+  out.key("question");
+  write_question(out, problem);
+  out.key("limits");
+  write_limits(out, provenance.limits);
+  out.key("version").string(provenance.version);
+  out.end();
+}
+
+// Reading.
+
+std::vector<DeviceRule> read_rules(Reader& in, const Value& list) {
+  std::vector<DeviceRule> rules;
+  for (const Value value : in.elements(list)) {
+    rules.push_back(DeviceRule{in.string(in.required(value, "pattern")),
+                               in.string(in.required(value, "device"))});
+  }
+  return rules;
+}
+
+Question read_question(Reader& in, const Value& value) {
+  Question question;
+  question.objective =
+      in.choice(in.required(value, "objective"), {Objective::throughput, Objective::latency});
+  question.placement =
+      in.choice(in.required(value, "placement"), {PlacementRule::contiguous, PlacementRule::any});
+  question.schedule = in.choice(in.required(value, "schedule"),
+                                {Schedule::inference, Schedule::one_f_one_b, Schedule::gpipe});
+  question.transfers =
+      in.choice(in.required(value, "transfers"),
+                {Transfers::serial, Transfers::half_duplex, Transfers::full_duplex});
+  question.pins = read_rules(in, in.required(value, "pins"));
+  question.forbids = read_rules(in, in.required(value, "forbids"));
+  return question;
+}
+
+std::optional<Problem> read_problem(Reader& in, const Value& value, const GraphFile& graph) {
+  const Value checksum = in.required(in.required(value, "graph"), "checksum");
+  if (in.expect(checksum, Kind::string) && checksum.text() != graph.checksum) {
+    in.fail(checksum, fmt::format("the plan was made for a graph with checksum {}, but this graph "
+                                  "has {}; give the graph that the plan was made for",
+                                  in_quotes(checksum.text()), in_quotes(graph.checksum)));
+  }
+  auto machine = read_machine(in, in.required(value, "machine"));
+  const Value asked = in.required(value, "question");
+  Question question = read_question(in, asked);
+  if (in.failed()) return std::nullopt;
+  auto problem = Problem::create(graph.graph, *std::move(machine), std::move(question));
+  if (problem) return *std::move(problem);
+  in.fail(asked, problem.error());
+  return std::nullopt;
+}
+
+DeviceId read_device(Reader& in, const Value& value, const model::Machine& machine) {
+  if (!in.expect(value, Kind::string)) return {};
+  if (const auto device = machine.find_device(value.text())) return *device;
+  in.fail(value, fmt::format("the plan's machine has no device {}", in_quotes(value.text())));
+  return {};
+}
+
+std::vector<Stage> read_stages(Reader& in, const Value& list, const Problem& problem) {
+  std::vector<Stage> stages;
+  for (const Value value : in.elements(list)) {
+    Stage& stage = stages.emplace_back();
+    stage.device = read_device(in, in.required(value, "device"), problem.machine());
+    const Value operators = in.required(value, "operators");
+    for (const Value id : in.elements(operators)) {
+      if (!in.expect(id, Kind::string)) return {};
+      const auto op = problem.graph().find(id.text());
+      if (!op) in.fail(id, fmt::format("no operator has the id {}", in_quotes(id.text())));
+      if (in.failed()) return {};
+      stage.operators.push_back(*op);
+    }
+    if (!in.failed() && stage.operators.empty()) in.fail(operators, "the stage has no operators");
+  }
+  return stages;
+}
+
+model::Placement place(Reader& in, const Value& list, const std::vector<Stage>& stages,
+                       const model::Graph& graph) {
+  model::Placement placement(graph.num_operators());
+  for (const Stage& stage : stages) {
+    for (const OperatorId op : stage.operators) {
+      if (placement[op.index()].valid()) {
+        in.fail(list, fmt::format("operator {} is in two stages", in_quotes(graph.id(op))));
+      }
+      placement[op.index()] = stage.device;
+    }
+  }
+  for (std::size_t v = 0; v < placement.size(); ++v) {
+    if (!placement[v].valid()) {
+      in.fail(list, fmt::format("operator {} is in no stage", in_quotes(graph.id(OperatorId(v)))));
+      break;
+    }
+  }
+  return placement;
+}
+
+DeviceLoad read_load(Reader& in, const Value& value, const Problem& problem, DeviceId device) {
+  const Value name = in.required(value, "name");
+  const std::string expected = problem.machine().device_name(device);
+  if (in.expect(name, Kind::string) && name.text() != expected) {
+    in.fail(name,
+            fmt::format("expected device {}, found {}", in_quotes(expected), name.describe()));
+  }
+  DeviceLoad load;
+  load.load = in.milliseconds(in.required(value, "load_ms"));
+  load.in = in.milliseconds(in.required(value, "in_ms"));
+  load.compute = in.milliseconds(in.required(value, "compute_ms"));
+  load.out = in.milliseconds(in.required(value, "out_ms"));
+  load.memory = in.bytes(in.required(value, "memory_bytes"));
+  if (problem.schedule() == Schedule::gpipe) {
+    load.forward = in.milliseconds(in.required(value, "forward_ms"));
+    load.backward = in.milliseconds(in.required(value, "backward_ms"));
+  }
+  return load;
+}
+
+std::vector<DeviceLoad> read_loads(Reader& in, const Value& list, const Problem& problem) {
+  std::vector<DeviceLoad> loads;
+  for (const Value value : in.elements(list)) {
+    if (loads.size() == problem.machine().num_devices()) {
+      in.fail(value, "there are more devices here than in the plan's machine");
+      return {};
+    }
+    loads.push_back(read_load(in, value, problem, DeviceId(loads.size())));
+    if (in.failed()) return {};
+  }
+  if (!in.failed() && loads.size() < problem.machine().num_devices()) {
+    in.fail(list, fmt::format("{} devices are listed, but the plan's machine has {}", loads.size(),
+                              problem.machine().num_devices()));
+  }
+  return loads;
+}
+
+void read_placement(Reader& in, const Value& root, const Problem& problem, Plan& plan) {
+  const Value stages = in.required(root, "stages");
+  plan.objective = in.milliseconds(in.required(root, "objective_ms"));
+  plan.devices = read_loads(in, in.required(root, "devices"), problem);
+  plan.stages = read_stages(in, stages, problem);
+  if (!in.failed()) plan.placement = place(in, stages, plan.stages, problem.graph());
+}
+
+Plan read_outcome(Reader& in, const Value& root, const Problem& problem) {
+  Plan plan;
+  plan.status = in.choice(in.required(root, "status"), {PlanStatus::optimal, PlanStatus::feasible,
+                                                        PlanStatus::infeasible, PlanStatus::none});
+  if (const auto reason = in.optional(root, "reason")) plan.reason = in.string(*reason);
+  if (plan.status != PlanStatus::infeasible) {
+    plan.bound.value = in.milliseconds(in.required(root, "lower_bound_ms"));
+  }
+  plan.bound.method = in.string(in.required(root, "bound_method"));
+  plan.limit = in.choice(in.required(root, "limit"),
+                         {StopReason::finished, StopReason::time, StopReason::memory,
+                          StopReason::states, StopReason::gap, StopReason::cancelled});
+  plan.solver = in.string(in.required(root, "solver"));
+  plan.effort = in.unsigned_whole(in.required(root, "effort"));
+  if (const auto seconds = in.optional(root, "seconds")) plan.seconds = in.real(*seconds);
+  if (plan.status == PlanStatus::optimal || plan.status == PlanStatus::feasible) {
+    read_placement(in, root, problem, plan);
+  } else if (const Value stages = in.required(root, "stages"); !in.elements(stages).empty()) {
+    in.fail(stages, fmt::format("a plan whose status is {} has no stages", to_string(plan.status)));
+  }
+  return plan;
+}
+
+}  // namespace
+
+std::string plan_to_json(const Problem& problem, const Plan& plan, const Provenance& provenance,
+                         bool with_seconds) {
+  JsonWriter out;
+  out.begin_object();
+  out.key("format").string(kFormat);
+  write_outcome(out, problem, plan);
+  if (with_seconds) {
+    out.key("seconds");
+    write_real(out, plan.seconds);
+  }
+  out.key("devices").begin_array();
+  for (std::size_t d = 0; d < plan.devices.size(); ++d) {
+    write_device(out, problem, DeviceId(d), plan.devices[d]);
+  }
+  out.end();
+  out.key("stages").begin_array();
+  for (const Stage& stage : plan.stages) write_stage(out, problem, stage);
+  out.end();
+  out.key("problem");
+  write_problem(out, problem, provenance);
+  out.end();
+  return std::move(out).take();
+}
+
+base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
+                                  const GraphFile& graph) {
+  if (auto fault = find_unreadable(text, name)) return *std::move(fault);
+  const auto document = parse_json(text, name);
+  if (!document) return document.error();
+  const Value root = (*document)->root();
+  Reader in;
+  const Value format = in.required(root, "format");
+  if (in.expect(format, Kind::string) && format.text() != kFormat) {
+    in.fail(format,
+            fmt::format("the format is {}; a plan is {}", in_quotes(format.text()), kFormat));
+  }
+  auto problem = read_problem(in, in.required(root, "problem"), graph);
+  if (!problem) return in.error();
+  Plan plan = read_outcome(in, root, *problem);
+  if (in.failed()) return in.error();
+  return PlanFile{*std::move(problem), std::move(plan)};
+}
+
+base::Result<PlanFile> read_plan(const std::filesystem::path& file, const GraphFile& graph) {
+  const auto text = read_text(file);
+  if (!text) return text.error();
+  return parse_plan(*text, file.string(), graph);
+}
+
+}  // namespace cleave::io

@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+
+#include <optional>
+#include <vector>
+
+#include "cleave/io/io.h"
+#include "io/file.h"
+#include "io/parse.h"
+#include "io/reader.h"
+#include "io/text.h"
+
+namespace cleave::io {
+namespace {
+
+using base::DeviceId;
+using base::OperatorId;
+using model::Graph;
+using model::Phase;
+using model::Placement;
+using model::Problem;
+
+std::vector<DeviceId> find_devices(const model::Machine& machine, bool pays_transfers) {
+  std::vector<DeviceId> devices;
+  for (std::size_t d = 0; d < machine.num_devices(); ++d) {
+    if (machine.device_class(machine.class_of(DeviceId(d))).pays_transfers == pays_transfers) {
+      devices.push_back(DeviceId(d));
+    }
+  }
+  return devices;
+}
+
+OperatorId find_operator(Reader& in, const Value& id, const Graph& graph) {
+  const std::string text = id.kind() == Kind::string ? in.string(id) : in.integer_id(id);
+  const auto op = graph.find(text);
+  if (!op) in.fail(id, fmt::format("no operator has the id {}", in_quotes(text)));
+  return op.value_or(OperatorId());
+}
+
+// Places the nodes of one list of devices, such as "fpgas".
+void place_listed(Reader& in, const Value& list, const std::vector<DeviceId>& devices,
+                  const Problem& problem, Placement& placement) {
+  std::size_t used = 0;
+  for (const Value part : in.elements(list)) {
+    const Value nodes = in.required(part, "nodes");
+    const auto ids = in.elements(nodes);
+    if (in.failed()) return;
+    if (used >= devices.size() && !ids.empty()) {
+      in.fail(part, fmt::format("the split uses more devices here than the machine's {}",
+                                devices.size()));
+      return;
+    }
+    for (const Value id : ids) {
+      const OperatorId op = find_operator(in, id, problem.graph());
+      if (in.failed()) return;
+      DeviceId& device = placement[op.index()];
+      if (device.valid()) {
+        in.fail(id, fmt::format("operator {} is on {} already", in_quotes(id.text()),
+                                problem.machine().device_name(device)));
+      }
+      device = devices[used];
+    }
+    ++used;
+  }
+}
+
+// Where the listed members of a group are; a fault where they are apart.
+std::optional<DeviceId> device_of_group(Reader& in, const Value& root, const Graph& graph,
+                                        base::GroupId group, const Placement& listed) {
+  std::optional<OperatorId> first;
+  for (const OperatorId member : graph.members(group)) {
+    if (!listed[member.index()].valid()) continue;
+    if (!first) first = member;
+    if (listed[member.index()] != listed[first->index()]) {
+      in.fail(root, fmt::format("operators {} and {} of one colocation group are on different "
+                                "devices, so it is open where the rest of the group goes",
+                                in_quotes(graph.id(*first)), in_quotes(graph.id(member))));
+    }
+  }
+  if (!first) return std::nullopt;
+  return listed[first->index()];
+}
+
+void place_backward(Reader& in, const Value& root, const Graph& graph, Placement& placement) {
+  const Placement listed = placement;
+  for (std::size_t v = 0; v < placement.size() && !in.failed(); ++v) {
+    const OperatorId op(v);
+    if (placement[v].valid()) continue;
+    const auto group = graph.group(op);
+    if (group && graph.phase(op) == Phase::backward) {
+      placement[v] = device_of_group(in, root, graph, *group, listed).value_or(DeviceId());
+    }
+    if (!placement[v].valid()) {
+      in.fail(root,
+              fmt::format("operator {} has no device in this split", in_quotes(graph.id(op))));
+    }
+  }
+}
+
+}  // namespace
+
+base::Result<Placement> read_split(const std::filesystem::path& file, const Problem& problem) {
+  const auto text = read_text(file);
+  if (!text) return text.error();
+  const std::string name = file.string();
+  if (auto fault = find_unreadable(*text, name)) return *std::move(fault);
+  const auto document = parse_json(*text, name);
+  if (!document) return document.error();
+  const Value root = (*document)->root();
+  const model::Machine& machine = problem.machine();
+  Placement placement(problem.graph().num_operators());
+  Reader in;
+  place_listed(in, in.required(root, "fpgas"), find_devices(machine, true), problem, placement);
+  place_listed(in, in.required(root, "cpus"), find_devices(machine, false), problem, placement);
+  if (!in.failed()) place_backward(in, root, problem.graph(), placement);
+  if (in.failed()) return in.error();
+  return placement;
+}
+
+}  // namespace cleave::io
