@@ -35,7 +35,7 @@ struct Algorithm {
 struct Alternative {
   std::string name;
   std::string note;            ///< why there is none, or what it breaks; may be empty
-  model::Placement placement;  ///< empty: it found none
+  model::Placement placement;  ///< empty: it found none, or is not a placement (replicas-only)
   std::optional<base::Duration> objective;
   bool feasible = false;  ///< keeps every rule of the problem
   double seconds = 0.0;
@@ -44,6 +44,9 @@ struct Alternative {
 /// Every baseline that applies, each checked.
 [[nodiscard]] std::vector<Alternative> alternatives(const model::Problem& problem,
                                                     std::uint64_t seed);
+
+/// The two of them that need no planner: copies of the whole model, and all on one device.
+[[nodiscard]] std::vector<Alternative> simple_alternatives(const model::Problem& problem);
 
 /// A feasible placement as a plan: loads, stages and objective filled in.
 [[nodiscard]] model::Plan describe(const model::Problem& problem, model::Placement placement);

@@ -1,0 +1,38 @@
+#include <array>
+
+#include "cleave/solve/solve.h"
+#include "cleave/throughput/contiguous.h"
+
+namespace cleave::solve {
+
+namespace {
+
+model::Plan to_plan(throughput::Answer answer) {
+  model::Plan plan;
+  plan.status = answer.status;
+  plan.reason = std::move(answer.reason);
+  plan.placement = std::move(answer.placement);
+  plan.objective = answer.objective;
+  plan.bound = std::move(answer.bound);
+  plan.limit = answer.stop;
+  plan.effort = answer.states;
+  return plan;
+}
+
+constexpr std::array kAlgorithms{
+    Algorithm{"contiguous", "exact search for the contiguous pipeline with the smallest load",
+              [](const model::Problem& problem) {
+                return problem.question().objective == model::Objective::throughput &&
+                       problem.question().placement == model::PlacementRule::contiguous;
+              },
+              [](const model::Problem& problem, const base::Limits& limits,
+                 const base::ProgressSink& progress) {
+                return to_plan(throughput::plan_contiguous(problem, limits, progress));
+              }},
+};
+
+}  // namespace
+
+std::span<const Algorithm> algorithms() { return kAlgorithms; }
+
+}  // namespace cleave::solve
