@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +11,7 @@
 
 #include "cleave/baselines/baseline.h"
 #include "cleave/check/check.h"
-#include "cost/random_problem.h"
+#include "support/random_draft.h"
 
 namespace cleave::baselines {
 namespace {
@@ -60,14 +61,17 @@ model::DeviceClass accelerators(int count, std::optional<Bytes> memory = {}) {
 }
 model::DeviceClass cpus(int count) { return {"cpu", count, std::nullopt, false, {}, "cpu"}; }
 
-// Runs the baseline on random problems and expects every placement to be feasible. Returns how
-// many placements there were.
-int expect_feasible(std::string_view name, const test::RandomOptions& options, int problems) {
+// Runs the baseline on random problems, changed by `prepare`, and expects every placement to be
+// feasible. Returns how many placements there were.
+int expect_feasible(std::string_view name, int problems,
+                    const std::function<void(support::Draft&)>& prepare) {
   const Baseline& baseline = find(name);
   int placements = 0;
   for (int seed = 0; seed < problems; ++seed) {
     SCOPED_TRACE(std::string(name) + ", seed " + std::to_string(seed));
-    const auto problem = test::random_problem(static_cast<std::uint64_t>(seed), options);
+    support::Draft draft = support::random_draft(static_cast<std::uint64_t>(seed));
+    prepare(draft);
+    const auto problem = support::build(draft).value();
     if (!baseline.supports(problem)) continue;
     const auto placement = baseline.run(problem, 1);
     EXPECT_EQ(placement, baseline.run(problem, 1)) << "not deterministic";
@@ -81,18 +85,25 @@ int expect_feasible(std::string_view name, const test::RandomOptions& options, i
 }
 
 TEST(Baselines, ContiguousOnesKeepEveryRule) {
+  const auto contiguous = [](support::Draft& draft) {
+    draft.question.placement = PlacementRule::contiguous;
+  };
   for (const std::string_view name : {"one-device", "greedy", "linear-order", "pipedream-like"}) {
-    EXPECT_GT(expect_feasible(name, {.placement = PlacementRule::contiguous}, 2000), 200) << name;
+    EXPECT_GT(expect_feasible(name, 3000, contiguous), 600) << name;
   }
 }
 
 TEST(Baselines, LocalSearchKeepsEveryRuleButContiguity) {
-  EXPECT_GT(expect_feasible("local-search", {.placement = PlacementRule::any}, 200), 100);
+  const auto any = [](support::Draft& draft) { draft.question.placement = PlacementRule::any; };
+  EXPECT_GT(expect_feasible("local-search", 1000, any), 500);
 }
 
 TEST(Baselines, ScotchKeepsGroupsAndAllowedDevices) {
-  const test::RandomOptions options{.limited_memory = false, .placement = PlacementRule::any};
-  EXPECT_GT(expect_feasible("scotch", options, 500), 300);
+  const auto without_memory = [](support::Draft& draft) {
+    draft.question.placement = PlacementRule::any;
+    for (model::DeviceClass& device_class : draft.classes) device_class.memory.reset();
+  };
+  EXPECT_GT(expect_feasible("scotch", 1000, without_memory), 800);
 }
 
 TEST(Baselines, SurviveHostileProblems) {

@@ -8,7 +8,7 @@
 
 #include "baselines/order.h"
 #include "cleave/cost/loads.h"
-#include "cost/random_problem.h"
+#include "support/random_draft.h"
 
 namespace cleave::baselines {
 namespace {
@@ -64,7 +64,7 @@ TEST(IntervalSplit, IsTheBestOfAllCutsOfTheOrder) {
   int found = 0, impossible = 0;
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     SCOPED_TRACE(seed);
-    const auto problem = test::random_problem(seed, {.max_operators = 8});
+    const auto problem = support::build(support::random_draft(seed, {.max_operators = 8})).value();
     const cost::UnitGraph units = cost::fuse_cycles(cost::UnitGraph(problem));
     const std::vector<UnitId> order = depth_first_order(units);
     const Duration best = Enumeration(units, order).best();
@@ -80,7 +80,8 @@ TEST(IntervalSplit, IsTheBestOfAllCutsOfTheOrder) {
 
 TEST(DepthFirstOrder, IsTopologicalAndFollowsABranchToItsEnd) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
-    const cost::UnitGraph units = cost::fuse_cycles(cost::UnitGraph(test::random_problem(seed)));
+    const cost::UnitGraph units =
+        cost::fuse_cycles(cost::UnitGraph(support::build(support::random_draft(seed)).value()));
     const std::vector<UnitId> order = depth_first_order(units);
     ASSERT_EQ(order.size(), units.size());
     std::vector<std::size_t> position(units.size());

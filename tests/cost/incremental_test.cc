@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "cleave/base/random.h"
-#include "cost/random_problem.h"
+#include "cleave/check/check.h"
+#include "support/random_draft.h"
 
 namespace cleave::cost {
 namespace {
@@ -23,8 +24,13 @@ std::vector<DeviceId> allowed_devices(const UnitGraph& units, UnitId unit) {
   return devices;
 }
 
-void expect_equal_to_evaluate(const IncrementalLoads& loads) {
-  const Evaluation whole = evaluate(loads.units().problem(), loads.placement());
+// evaluate() against the checker, which shares no code with it, and the increments against both.
+void expect_all_agree(const IncrementalLoads& loads) {
+  const model::Placement placement = loads.placement();
+  const Evaluation whole = evaluate(loads.units().problem(), placement);
+  const check::Verdict verdict = check::examine(loads.units().problem(), placement);
+  ASSERT_EQ(whole.devices, verdict.devices);
+  EXPECT_EQ(whole.objective, verdict.objective);
   ASSERT_TRUE(std::equal(whole.devices.begin(), whole.devices.end(), loads.devices().begin(),
                          loads.devices().end()));
   EXPECT_EQ(whole.objective, loads.objective());
@@ -33,11 +39,11 @@ void expect_equal_to_evaluate(const IncrementalLoads& loads) {
   EXPECT_EQ(whole.fits, fits);
 }
 
-TEST(IncrementalLoads, AgreeWithEvaluateAfterEveryMoveAndUndo) {
+TEST(IncrementalLoads, AgreeWithEvaluateAndCheckAfterEveryMoveAndUndo) {
   int tried = 0;
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     SCOPED_TRACE(seed);
-    const UnitGraph units(test::random_problem(seed));
+    const UnitGraph units(support::build(support::random_draft(seed)).value());
     std::vector<std::vector<DeviceId>> choices;
     for (std::size_t u = 0; u < units.size(); ++u) {
       choices.push_back(allowed_devices(units, UnitId(u)));
@@ -54,12 +60,12 @@ TEST(IncrementalLoads, AgreeWithEvaluateAfterEveryMoveAndUndo) {
     std::vector<DeviceId> start;
     for (std::size_t u = 0; u < units.size(); ++u) start.push_back(pick(UnitId(u)));
     IncrementalLoads loads(units, start);
-    expect_equal_to_evaluate(loads);
+    expect_all_agree(loads);
     for (int step = 0; step < 20; ++step) {
       const UnitId unit(static_cast<std::size_t>(random.below(units.size())));
       const std::vector<model::DeviceLoad> before(loads.devices().begin(), loads.devices().end());
       const DeviceId from = loads.move(unit, pick(unit));
-      expect_equal_to_evaluate(loads);
+      expect_all_agree(loads);
       if (random.chance(0.3)) {
         loads.move(unit, from);
         ASSERT_TRUE(std::equal(before.begin(), before.end(), loads.devices().begin()));
