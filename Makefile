@@ -29,7 +29,7 @@ test: build
 
 demo: build
 	mkdir -p $(demo)
-	$(cleave) workload bert --training -o $(demo)/bert.json
+	$(cleave) workload bert --training --layers 32 --hidden 3072 --heads 32 -o $(demo)/bert.json
 	$(cleave) plan $(demo)/bert.json -d examples/devices/four-gpus.yaml -o $(demo)/plan.json
 	$(cleave) check $(demo)/bert.json $(demo)/plan.json
 	$(cleave) compare $(demo)/bert.json -d examples/devices/four-gpus.yaml

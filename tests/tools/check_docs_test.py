@@ -9,8 +9,9 @@ import unittest
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools/check-docs"
 
 
-def run(text, cleave=True):
-    """Runs the tool on a folder with README.md of that text and a `cleave` that echoes."""
+def run(text, cleave=True, update=False):
+    """Runs the tool on a folder with README.md of that text and a `cleave` that echoes; what
+    became of README.md is `readme` of the result."""
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
         (root / "README.md").write_text(text)
@@ -21,8 +22,12 @@ def run(text, cleave=True):
         program.write_text('#!/bin/sh\necho "$@"\n')
         program.chmod(0o755)
         arguments = ["--cleave", program] if cleave else []
-        return subprocess.run([sys.executable, TOOL, "--root", root, *arguments],
+        if update:
+            arguments.append("--update")
+        done = subprocess.run([sys.executable, TOOL, "--root", root, *arguments],
                               capture_output=True, text=True, check=False)
+        done.readme = (root / "README.md").read_text()
+        return done
 
 
 def session(*lines):
@@ -67,6 +72,13 @@ class CheckDocs(unittest.TestCase):
 
     def test_continued_command(self):
         self.assert_passes(session("$ cleave one \\", "    two", "one two"))
+
+    def test_update_writes_what_differs_and_only_that(self):
+        before = session("$ cleave 1 s", "2 s", "$ cleave b \\", "  c", "old", "$ true")
+        done = run(before, update=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.readme, before.replace("old", "b c"))
+        self.assertEqual(run(before).readme, before)
 
     def test_without_a_program_no_session_runs(self):
         done = run(session("$ false"), cleave=False)
