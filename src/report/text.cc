@@ -112,6 +112,12 @@ double ratio(Duration a, Duration b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());
 }
 
+// The note, cut where it would make the table too wide to read.
+std::string shortened(const std::string& note) {
+  constexpr std::size_t kMost = 60;
+  return note.size() <= kMost ? note : note.substr(0, kMost - 3) + "...";
+}
+
 }  // namespace
 
 std::string describe_advantage(const Plan& plan, const Rival& rival) {
@@ -168,16 +174,14 @@ std::string comparison_table(const Plan& plan, std::span<const Rival> rivals) {
   table.add({"cleave", format_time(plan.objective), "", std::string(to_string(plan.status))});
   for (const Rival& rival : rivals) {
     if (!rival.objective) {
-      table.add({rival.name, "-", "", rival.note});
+      table.add({rival.name, "-", "", shortened(rival.note)});
       continue;
     }
     std::string slower = "-";
     if (plan.objective > Duration::zero()) {
       slower = fmt::format("{:+.2f}%", 100 * (ratio(*rival.objective, plan.objective) - 1));
     }
-    std::string note = rival.note;
-    if (!rival.feasible && note.empty()) note = "breaks a rule of the problem";
-    table.add({rival.name, format_time(*rival.objective), slower, note});
+    table.add({rival.name, format_time(*rival.objective), slower, shortened(rival.note)});
   }
   return table.text();
 }

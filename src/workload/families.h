@@ -51,7 +51,8 @@ class Values {
 
 // Parameters that several families have.
 inline constexpr Parameter kBatch{"batch", 1, 1, 1024, "samples in a mini-batch"};
-inline constexpr Parameter kLink{"link", 50, 1, 10000, "device link, GB/s: prices transfers"};
+inline constexpr Parameter kLink{"link", 50, 1, 10000,
+                                 "GB/s of a link: prices transfers where the devices name none"};
 inline constexpr Parameter kSeed{
     "seed", 0, 0, std::int64_t{1} << 62,
     "0: times as the shapes give them; else each is scaled by a random 0.5 to 1.5"};

@@ -24,7 +24,8 @@ constexpr std::array kGnmtParameters{
     Parameter{"steps", 60, 1, 1000, "steps that the network is unrolled over"},
     Parameter{"hidden", 1024, 1, 16384, "width of a state"},
     Parameter{"batch", 64, kBatch.low, kBatch.high, kBatch.help},
-    Parameter{"transfer", 10, 0, 10000, "cost of moving a state, in hundredths of a cell's time"},
+    Parameter{"transfer", 10, 0, 10000,
+              "hundredths of a cell's time to move a state, where the devices name no link"},
     kSeed};
 
 class Gnmt {

@@ -17,8 +17,9 @@ namespace {
 using Value = Sketch::Value;
 
 constexpr Parameter kOperators{"operators", 1000, 1, 1000000, "operators"};
-constexpr Parameter kTransfer{"transfer", 10, 0, 10000,
-                              "cost of moving a tensor, in hundredths of the mean operator's time"};
+constexpr Parameter kTransfer{
+    "transfer", 10, 0, 10000,
+    "hundredths of an operator's time to move a tensor, where the devices name no link"};
 constexpr std::array kChainParameters{kOperators, kTransfer, kSeed};
 constexpr std::array kRandomParameters{
     kOperators,

@@ -1,0 +1,236 @@
+// cleave bench paper: the published inputs, each planned in a process of its own, with
+// whole-process time and memory.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "cleave/report/text.h"
+#include "cleave/solve/solve.h"
+#include "command.h"
+#include "interrupt.h"
+#include "measured_process.h"
+#include "options.h"
+
+namespace cleave::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+struct Arguments {
+  std::string data;
+  Request request = standard_request();
+  bool baselines = false;
+  bool json = false;
+};
+
+// The folder of inputs: of the data folder, or of its part "paper".
+base::Result<fs::path> find_inputs(const fs::path& data) {
+  std::error_code error;
+  for (const fs::path& folder :
+       {data / "throughput-inputs", data / "paper" / "throughput-inputs"}) {
+    if (fs::is_directory(folder, error)) return folder;
+  }
+  return base::bad_input("has no folder throughput-inputs, nor paper/throughput-inputs",
+                         data.string());
+}
+
+base::Result<std::vector<fs::path>> list_inputs(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() == ".json") files.push_back(it->path());
+  }
+  if (error) return base::bad_input(error.message(), folder.string());
+  if (files.empty()) return base::bad_input("holds no .json file", folder.string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Json milliseconds(std::optional<base::Duration> time) {
+  return time ? Json(base::to_ms(*time)) : Json(nullptr);
+}
+
+// Run in the child.
+std::string plan_input(const fs::path& file, const Request& request) {
+  auto task = load_task(file, request);
+  if (!task) return Json{{"error", task.error().to_string()}}.dump();
+  Interrupt interrupt;
+  base::Limits limits = request.limits;
+  limits.stop = interrupt.token();
+  const auto plan = solve::solve(task->problem, limits);
+  if (!plan) return Json{{"error", plan.error().to_string()}}.dump();
+  int accelerators = 0;
+  for (const model::DeviceClass& c : task->problem.machine().classes()) {
+    if (c.pays_transfers) accelerators += c.count;
+  }
+  const bool placed = plan->has_placement();
+  return Json{{"operators", task->problem.graph().num_operators()},
+              {"accelerators", accelerators},
+              {"status", to_string(plan->status)},
+              {"objective_ms", placed ? milliseconds(plan->objective) : Json(nullptr)},
+              {"lower_bound_ms", milliseconds(plan->bound.value)},
+              {"gap", placed ? Json(plan->gap()) : Json(nullptr)},
+              {"states", plan->effort}}
+      .dump();
+}
+
+// Run in the child.
+std::string run_baselines(const fs::path& file, const Request& request) {
+  auto task = load_task(file, request);
+  if (!task) return Json{{"error", task.error().to_string()}}.dump();
+  Json rows = Json::array();
+  for (const auto& a : solve::alternatives(task->problem, request.limits.seed)) {
+    rows.push_back({{"name", a.name},
+                    {"objective_ms", milliseconds(a.objective)},
+                    {"feasible", a.feasible},
+                    {"seconds", a.seconds},
+                    {"note", a.note}});
+  }
+  return Json{{"alternatives", std::move(rows)}}.dump();
+}
+
+// One input's row: what the child found, and what it cost.
+Json bench_input(const fs::path& file, const fs::path& folder, const Arguments& arguments) {
+  Json row{{"input", fs::relative(file, folder).replace_extension().generic_string()}};
+  const auto planned = measure([&] { return plan_input(file, arguments.request); });
+  if (!planned) {
+    row["error"] = planned.error().to_string();
+    return row;
+  }
+  row.update(Json::parse(planned->output));
+  row["seconds"] = planned->seconds;
+  row["peak_megabytes"] = planned->peak_megabytes;
+  if (!arguments.baselines || row.contains("error")) return row;
+  const auto baselines = measure([&] { return run_baselines(file, arguments.request); });
+  row.update(baselines ? Json::parse(baselines->output)
+                       : Json{{"error", baselines.error().to_string()}});
+  return row;
+}
+
+std::string number(const Json& value, const char* format) {
+  return value.is_number() ? fmt::format(fmt::runtime(format), value.get<double>()) : "-";
+}
+
+// An alternative as a multiple of the answer; in brackets where it breaks a rule of the problem.
+std::string multiple(const Json& alternative, const Json& objective) {
+  if (!alternative["objective_ms"].is_number() || !objective.is_number()) return "-";
+  const auto ratio = alternative["objective_ms"].get<double>() / objective.get<double>();
+  return fmt::format(fmt::runtime(alternative["feasible"].get<bool>() ? "{:.3f}" : "({:.3f})"),
+                     ratio);
+}
+
+std::string table_of(const Json& rows) {
+  using Align = report::Table::Align;
+  std::vector<report::Table::Column> columns{{"input", Align::left},  {"operators"}, {"k"},
+                                             {"objective ms"},        {"bound ms"},  {"gap"},
+                                             {"status", Align::left}, {"seconds"},   {"peak MB"}};
+  const auto with_alternatives = std::find_if(
+      rows.begin(), rows.end(), [](const Json& row) { return row.contains("alternatives"); });
+  std::size_t alternatives = 0;
+  if (with_alternatives != rows.end()) {
+    for (const Json& a : (*with_alternatives)["alternatives"]) {
+      columns.push_back({a["name"].get<std::string>()});
+      ++alternatives;
+    }
+  }
+  report::Table table(columns);
+  for (const Json& row : rows) {
+    std::vector<std::string> cells{row["input"].get<std::string>()};
+    if (row.contains("error")) {
+      cells.resize(columns.size());
+      cells[6] = row["error"].get<std::string>();
+      table.add(std::move(cells));
+      continue;
+    }
+    const Json& objective = row["objective_ms"];
+    cells.push_back(number(row["operators"], "{:.0f}"));
+    cells.push_back(number(row["accelerators"], "{:.0f}"));
+    cells.push_back(number(objective, "{:.7f}"));
+    cells.push_back(number(row["lower_bound_ms"], "{:.7f}"));
+    cells.push_back(objective.is_number() ? report::format_percent(row["gap"].get<double>()) : "-");
+    cells.push_back(row["status"].get<std::string>());
+    cells.push_back(number(row["seconds"], "{:.3f}"));
+    cells.push_back(number(row["peak_megabytes"], "{:.1f}"));
+    for (std::size_t i = 0; i < alternatives; ++i) {
+      cells.push_back(multiple(row["alternatives"][i], objective));
+    }
+    table.add(std::move(cells));
+  }
+  return table.text();
+}
+
+Json totals_of(const Json& rows) {
+  int failed = 0;
+  int optimal = 0;
+  double seconds = 0;
+  double slowest = 0;
+  double peak = 0;
+  for (const Json& row : rows) {
+    if (row.contains("error")) {
+      ++failed;
+      continue;
+    }
+    optimal += row["status"] == "optimal" ? 1 : 0;
+    seconds += row["seconds"].get<double>();
+    slowest = std::max(slowest, row["seconds"].get<double>());
+    peak = std::max(peak, row["peak_megabytes"].get<double>());
+  }
+  return {{"inputs", rows.size()}, {"optimal", optimal},         {"failed", failed},
+          {"seconds", seconds},    {"slowest_seconds", slowest}, {"peak_megabytes", peak}};
+}
+
+std::string sentence_of(const Json& totals) {
+  return fmt::format(
+      "{} inputs, {} proven optimal, {} failed; {:.3f} s in all, at most {:.3f} s and {:.1f} MB "
+      "each (whole processes)\n",
+      totals["inputs"].get<int>(), totals["optimal"].get<int>(), totals["failed"].get<int>(),
+      totals["seconds"].get<double>(), totals["slowest_seconds"].get<double>(),
+      totals["peak_megabytes"].get<double>());
+}
+
+int run(const Arguments& arguments) {
+  const auto folder = find_inputs(arguments.data);
+  if (!folder) return fail(folder.error());
+  const auto files = list_inputs(*folder);
+  if (!files) return fail(files.error());
+  Json rows = Json::array();
+  for (const fs::path& file : *files) rows.push_back(bench_input(file, *folder, arguments));
+  const Json totals = totals_of(rows);
+  const std::string text = arguments.json ? Json{{"rows", rows}, {"totals", totals}}.dump(2) + "\n"
+                                          : table_of(rows) + "\n" + sentence_of(totals);
+  if (auto printed = print(text); !printed) return fail(printed.error());
+  return totals["failed"] == 0 ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int& exit_code) {
+  CLI::App* bench = app.add_subcommand("bench", "plan published inputs and print the figures");
+  bench->require_subcommand(1);
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = bench->add_subcommand(
+      "paper", "the throughput inputs of the device-placement paper (NeurIPS 2020)");
+  command
+      ->add_option("--data", arguments->data,
+                   "folder that holds throughput-inputs, or paper/throughput-inputs")
+      ->type_name("DIR")
+      ->required();
+  command->add_flag("--baselines", arguments->baselines,
+                    "also what everybody else would do, as multiples of the answer");
+  command->add_flag("--json", arguments->json, "print JSON instead of a table");
+  add_options(*command, arguments->request);
+  command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
+}
+
+}  // namespace cleave::app

@@ -1,0 +1,86 @@
+#include "command.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+namespace cleave::app {
+
+using base::ErrorCode;
+
+int fail(const base::Error& error) {
+  fmt::print(stderr, "cleave: {}\n", error.to_string());
+  switch (error.code) {
+    case ErrorCode::bad_input:
+    case ErrorCode::not_found:
+      return kBadInput;
+    case ErrorCode::infeasible:
+      return kInfeasible;
+    case ErrorCode::limit:
+      return kNothing;
+    case ErrorCode::internal:
+      return kFailed;
+  }
+  return kFailed;
+}
+
+int finish(const model::Plan& plan) {
+  if (plan.has_placement()) return kDone;
+  const bool infeasible = plan.status == model::PlanStatus::infeasible;
+  return fail({infeasible ? ErrorCode::infeasible : ErrorCode::limit,
+               fmt::format("{}: {}", infeasible ? "infeasible" : "no placement found", plan.reason),
+               {}});
+}
+
+base::Status print(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (written && std::fflush(stdout) == 0) return std::monostate{};
+  return base::Error{ErrorCode::internal, "standard output cannot be written", {}};
+}
+
+base::Result<model::Machine> choose_machine(const Request& request,
+                                            const std::optional<model::Machine>& own) {
+  base::Result<model::Machine> machine =
+      request.devices ? io::read_devices(*request.devices)
+      : own           ? base::Result<model::Machine>(*own)
+                      : base::bad_input(
+                            "the graph file describes no devices; name a file of them "
+                                      "with -d");
+  if (!machine || !request.accelerators) return machine;
+  std::vector<model::DeviceClass> classes = machine->classes();
+  for (model::DeviceClass& device_class : classes) {
+    if (device_class.pays_transfers) device_class.count = *request.accelerators;
+  }
+  return model::Machine::create(std::move(classes));
+}
+
+base::Result<Task> load_task(const std::filesystem::path& graph, const Request& request) {
+  auto file = io::read_graph(graph);
+  if (!file) return file.error();
+  auto machine = choose_machine(request, file->machine);
+  if (!machine) return machine.error();
+  auto problem = model::Problem::create(file->graph, std::move(machine).value(), request.question);
+  if (!problem) return problem.error();
+  return Task{std::move(problem).value(), std::move(file).value()};
+}
+
+base::Status check_output(const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    return base::bad_input("is a folder; name a file to write", file.string());
+  }
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  if (!std::filesystem::is_directory(folder, error)) {
+    return base::bad_input("its folder does not exist", file.string());
+  }
+  return std::monostate{};
+}
+
+io::Provenance provenance(const std::filesystem::path& graph, const Task& task,
+                          const Request& request) {
+  return {graph.filename().string(), task.file.checksum, CLEAVE_VERSION, request.limits};
+}
+
+}  // namespace cleave::app

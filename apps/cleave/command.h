@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "cleave/base/result.h"
+#include "cleave/io/io.h"
+#include "cleave/model/plan.h"
+#include "cleave/model/problem.h"
+#include "options.h"
+
+namespace CLI {
+class App;
+}
+
+namespace cleave::app {
+
+/// What the program ends with.
+enum ExitCode : int {
+  kDone = 0,
+  kFailed = 1,      ///< internal, or a check failed
+  kBadInput = 2,    ///< file, option or value
+  kInfeasible = 3,  ///< proven: there is no placement
+  kNothing = 4,     ///< a limit was reached without a placement
+};
+
+// One file a subcommand. Each adds itself to `app`; when it is the one that was called, parsing
+// runs it and `exit_code` is what it ended with.
+void add_plan(CLI::App& app, int& exit_code);
+void add_check(CLI::App& app, int& exit_code);
+void add_compare(CLI::App& app, int& exit_code);
+void add_workload(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
+
+/// Prints the error on stderr as one sentence, "cleave: file: place: message".
+[[nodiscard]] int fail(const base::Error& error);
+/// The exit code that goes with a plan; prints the reason on stderr where there is no placement.
+[[nodiscard]] int finish(const model::Plan& plan);
+/// Writes to stdout. Error: internal, where it cannot be written.
+[[nodiscard]] base::Status print(std::string_view text);
+
+/// A problem and where it came from.
+struct Task {
+  model::Problem problem;
+  io::GraphFile file;
+};
+/// Reads the files and builds the problem that is asked for.
+[[nodiscard]] base::Result<Task> load_task(const std::filesystem::path& graph,
+                                           const Request& request);
+/// The machine that is asked for: of the devices file, or else `own`.
+[[nodiscard]] base::Result<model::Machine> choose_machine(const Request& request,
+                                                          const std::optional<model::Machine>& own);
+
+/// Whether a file could be written there: no folder, and in a folder that exists. Asked before the
+/// work, so that an hour's search does not end in a mistyped name.
+[[nodiscard]] base::Status check_output(const std::filesystem::path& file);
+
+[[nodiscard]] io::Provenance provenance(const std::filesystem::path& graph, const Task& task,
+                                        const Request& request);
+
+}  // namespace cleave::app

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "cleave/base/limits.h"
+#include "cleave/model/problem.h"
+
+namespace CLI {
+class App;
+}
+
+namespace cleave::app {
+
+/// What the options ask for: a machine and a question, which make the problem, and how hard to try.
+struct Request {
+  std::optional<std::filesystem::path> devices;  ///< absent: the graph file's own
+  std::optional<int> accelerators;               ///< instead of the machine's own number
+  model::Question question;
+  base::Limits limits;
+};
+
+// What values an option takes, and where they go.
+
+struct OneOf {
+  std::span<const std::string_view> words;
+  void (*set)(Request&, std::size_t word);
+};
+struct Whole {
+  std::int64_t low, high;
+  void (*set)(Request&, std::int64_t value);
+};
+struct Real {
+  double low, high;
+  void (*set)(Request&, double value);
+};
+/// REGEX=DEVICE, any number of times.
+struct Rules {
+  std::vector<model::DeviceRule> model::Question::*list;
+};
+struct File {
+  void (*set)(Request&, std::string_view value);
+};
+
+/// One row of the only table of options: flags, help, defaults and range checks come from it.
+struct Option {
+  /// Whether the option changes WHICH problem is solved, or only HOW.
+  enum class Purpose { problem, search };
+
+  std::string_view flags;  ///< "-d,--devices"
+  std::string_view type;   ///< "FILE"
+  Purpose purpose = Purpose::problem;
+  std::variant<OneOf, Whole, Real, Rules, File> values;
+  std::string_view standard;  ///< default, as it would be typed; empty: see help
+  std::string_view help;
+};
+[[nodiscard]] std::span<const Option> options();
+
+/// A request with every default of the table.
+[[nodiscard]] Request standard_request();
+
+/// Gives a command all options of the table; parsing fills `request`, which must outlive it.
+void add_options(CLI::App& command, Request& request);
+
+}  // namespace cleave::app

@@ -1,0 +1,89 @@
+// cleave plan GRAPH: the best placement that can be found, with a proven bound.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cleave/report/text.h"
+#include "cleave/solve/solve.h"
+#include "command.h"
+#include "interrupt.h"
+#include "options.h"
+#include "progress_bar.h"
+#include "rivals.h"
+
+namespace cleave::app {
+
+namespace {
+
+struct Arguments {
+  std::string graph;
+  Request request = standard_request();
+  std::optional<std::string> output;
+  bool json = false;
+  bool timing = false;
+};
+
+std::string describe(const model::Problem& problem, const model::Plan& plan) {
+  std::string text = report::describe_answer(plan);
+  const auto rivals = to_rivals(solve::simple_alternatives(problem));
+  const report::Rival* rival = report::best_feasible(rivals);
+  if (rival != nullptr) text += "; " + report::describe_advantage(plan, *rival);
+  return fmt::format("{}\n\n{}\n{}, {} states, {:.2f} s\n", text,
+                     report::loads_table(problem, plan), plan.solver, plan.effort, plan.seconds);
+}
+
+int run(Arguments& arguments) {
+  if (arguments.output) {
+    if (auto writable = check_output(*arguments.output); !writable) return fail(writable.error());
+  }
+  auto task = load_task(arguments.graph, arguments.request);
+  if (!task) return fail(task.error());
+
+  Interrupt interrupt;
+  base::Limits limits = arguments.request.limits;
+  limits.stop = interrupt.token();
+  auto plan = [&] {
+    ProgressBar bar;
+    return solve::solve(task->problem, limits, bar.sink());
+  }();
+  if (!plan) return fail(plan.error());
+
+  const bool wants_json = arguments.json || arguments.output;
+  const std::string json =
+      wants_json ? io::plan_to_json(task->problem, *plan,
+                                    provenance(arguments.graph, *task, arguments.request),
+                                    arguments.timing)
+                 : std::string();
+  if (arguments.output) {
+    if (auto written = io::write_file(*arguments.output, json); !written) {
+      return fail(written.error());
+    }
+  }
+  std::string text = json;
+  if (!arguments.json) text = plan->has_placement() ? describe(task->problem, *plan) : "";
+  if (auto printed = print(text); !printed) return fail(printed.error());
+  return finish(*plan);
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("plan", "place a model on devices, with a proven bound");
+  command->add_option("GRAPH", arguments->graph, "the model: a cost graph in any known format")
+      ->type_name("")
+      ->required();
+  command->add_option("-o,--output", arguments->output, "write the plan (plan.json) to this file")
+      ->type_name("FILE");
+  command->add_flag("--json", arguments->json, "print the plan as JSON instead of a table");
+  command->add_flag("--timing", arguments->timing,
+                    "put the wall-clock seconds into the plan, which then differs between runs");
+  add_options(*command, arguments->request);
+  command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
+}
+
+}  // namespace cleave::app
