@@ -42,18 +42,25 @@ TEST(Blocks, LeaveAChainAsItIs) {
 }
 
 TEST(Blocks, KeepBranchesTogether) {
-  // 0 → 1, a diamond 1 → {2, 3 → 4} → 5, then 5 → 6.
-  EXPECT_EQ(parts(7, {{0, 1}, {1, 2}, {1, 3}, {3, 4}, {2, 5}, {4, 5}, {5, 6}}),
-            (std::vector<int>{0, 1, 2, 2, 2, 3, 4}));
+  // The chain 0 → 1 → 2, a diamond 2 → {3, 4 → 5} → 6, the chain 6 → 7 → 8.
+  EXPECT_EQ(parts(9, {{0, 1}, {1, 2}, {2, 3}, {2, 4}, {4, 5}, {3, 6}, {5, 6}, {6, 7}, {7, 8}}),
+            (std::vector<int>{0, 1, 2, 3, 3, 3, 4, 5, 6}));
 }
 
 TEST(Blocks, SeparateTwoDiamondsThatShareAUnit) {
-  EXPECT_EQ(parts(7, {{0, 1}, {0, 2}, {1, 3}, {2, 3}, {3, 4}, {3, 5}, {4, 6}, {5, 6}}),
-            (std::vector<int>{0, 0, 0, 1, 2, 2, 2}));
+  EXPECT_EQ(
+      parts(9, {{0, 1}, {1, 2}, {1, 3}, {2, 4}, {3, 4}, {4, 5}, {4, 6}, {5, 7}, {6, 7}, {7, 8}}),
+      (std::vector<int>{0, 1, 1, 1, 2, 3, 3, 3, 4}));
+}
+
+TEST(Blocks, AreNotHeldTogetherByASourceThatEveryLayerReads) {
+  EXPECT_EQ(parts(6, {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {5, 1}, {5, 2}, {5, 3}}),
+            (std::vector<int>{0, 1, 2, 3, 4, 5}));
 }
 
 TEST(Blocks, TakeEachUnconnectedPieceForItself) {
-  EXPECT_EQ(parts(5, {{0, 1}, {0, 2}, {1, 2}}), (std::vector<int>{0, 0, 0, 1, 2}));
+  EXPECT_EQ(parts(7, {{0, 1}, {1, 2}, {1, 3}, {2, 3}, {3, 4}, {5, 6}}),
+            (std::vector<int>{0, 1, 1, 1, 2, 3, 4}));
 }
 
 }  // namespace

