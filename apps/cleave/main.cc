@@ -28,7 +28,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return fail(cleave::base::bad_input(error.what()));
+    const bool no_command = app.get_subcommands().empty() && !app.remaining().empty();
+    return fail(cleave::base::bad_input(
+        no_command ? fmt::format("there is no command '{}'; see cleave --help", app.remaining()[0])
+                   : error.what()));
   }
   return exit_code;
 }

@@ -1,0 +1,494 @@
+"""Runs the program as users do: cli_test.py PROGRAM EXAMPLES."""
+
+import copy
+import json
+import os
+import pathlib
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = pathlib.Path(sys.argv[1]).resolve()
+EXAMPLES = pathlib.Path(sys.argv[2]).resolve()
+TIMEOUT_S = 60
+
+GRAPH = {
+    "format": "cleave.graph/1",
+    "time_columns": ["accelerator", "cpu"],
+    "operators": [
+        {"id": "a", "times_ms": {"accelerator": 1, "cpu": 9}, "memory_bytes": 100},
+        {"id": "b", "times_ms": {"accelerator": 2, "cpu": 9}, "memory_bytes": 100},
+        {"id": "c", "times_ms": {"accelerator": 3}, "memory_bytes": 100},
+    ],
+    "tensors": [
+        {"producer": "a", "consumers": ["b"], "transfer_ms": 0.25},
+        {"producer": "b", "consumers": ["c"], "transfer_ms": 0.5},
+    ],
+    "machine": [
+        {"class": "accelerator", "count": 2, "memory": 1000},
+        {"class": "cpu", "pays_transfers": False},
+    ],
+}
+
+PROBLEM_OPTIONS = ["--devices", "--accelerators", "--objective", "--placement", "--schedule",
+                   "--transfers", "--pin", "--forbid"]
+SEARCH_OPTIONS = ["--time-limit", "--gap", "--memory-limit", "--states", "--threads", "--seed"]
+
+
+class CliTest(unittest.TestCase):
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+
+    def run_cleave(self, *arguments, expect=0):
+        done = subprocess.run([PROGRAM, *map(str, arguments)], cwd=self.folder, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S,
+                              check=False)
+        self.assertEqual(done.returncode, expect, f"{arguments}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def refuse(self, *arguments, expect=2, says=""):
+        """The program prints one sentence on stderr, nothing on stdout, and ends with `expect`."""
+        done = self.run_cleave(*arguments, expect=expect)
+        self.assertEqual(done.stdout, "", arguments)
+        self.assertRegex(done.stderr, r"\Acleave: [^\n]+\n\Z", arguments)
+        self.assertIn(says, done.stderr)
+        return done
+
+    def write(self, name, content):
+        text = content if isinstance(content, (str, bytes)) else json.dumps(content)
+        data = text if isinstance(text, bytes) else text.encode()
+        (self.folder / name).write_bytes(data)
+        return name
+
+    def workload(self, *arguments):
+        name = "-".join(argument.lstrip("-") for argument in arguments) + ".json"
+        self.run_cleave("workload", *arguments, "-o", name)
+        return name
+
+    def names(self):
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+class Workload(CliTest):
+
+    def test_every_family_as_inference_and_training(self):
+        listed = self.run_cleave("workload", "--list").stdout
+        for family in ["bert", "resnet50", "inception", "gnmt", "moe", "chain", "random"]:
+            self.assertRegex(listed, rf"(?m)^{family} ")
+            count = {}
+            for flags in [], ["--training"]:
+                graph = json.loads(self.run_cleave("workload", family, *flags).stdout)
+                self.assertEqual(graph["format"], "cleave.graph/1")
+                count[bool(flags)] = len(graph["operators"])
+            self.assertEqual(count[True], 2 * count[False])
+
+    def test_parameters_are_flags(self):
+        help_text = self.run_cleave("workload", "gnmt", "--help").stdout
+        for flag in ["--encoder", "--decoder", "--steps", "--transfer", "--training"]:
+            self.assertIn(flag, help_text)
+        graph = json.loads(self.run_cleave("workload", "chain", "--operators", "7").stdout)
+        self.assertEqual(len(graph["operators"]), 7)
+
+    def test_devices_go_into_the_file(self):
+        devices = EXAMPLES / "devices" / "four-gpus.yaml"
+        graph = self.workload("bert", "--layers", "1")
+        self.refuse("plan", graph, says="describes no devices")
+        self.run_cleave("workload", "bert", "--layers", "1", "-d", devices, "-o", "whole.json")
+        self.run_cleave("plan", "whole.json")
+
+    def test_refusals(self):
+        self.refuse("workload", says="needs a name")
+        self.refuse("workload", "transformer", says="no workload 'transformer'")
+        self.refuse("workload", "bert", "--layers", "0", says="outside 1 to")
+        self.refuse("workload", "bert", "--layers", "many", says="many")
+        self.refuse("workload", "bert", "--steps", "3", says="--steps")
+        self.refuse("workload", "moe", "--experts", "1", says="more than its 1 experts")
+        self.refuse("workload", "bert", "-o", ".", says="folder")
+        self.assertEqual(self.names(), [])
+
+
+class Plan(CliTest):
+
+    def test_the_answer_is_right(self):
+        plan = json.loads(self.run_cleave("plan", self.write("g.json", GRAPH), "--json").stdout)
+        # a and b (1 + 2 + 0.5 out), then c (0.5 in + 3).
+        self.assertEqual(plan["status"], "optimal")
+        self.assertEqual(plan["objective_ms"], 3.5)
+        self.assertEqual(plan["lower_bound_ms"], 3.5)
+        self.assertEqual([stage["operators"] for stage in plan["stages"]], [["a", "b"], ["c"]])
+
+    def test_table_for_people(self):
+        text = self.run_cleave("plan", self.write("g.json", GRAPH)).stdout
+        self.assertIn("3.500 ms per sample: proven optimal", text)
+        self.assertRegex(text, r"(?m)^accelerator1 ")
+
+    def test_stderr_is_silent_unless_it_is_a_terminal(self):
+        graph = self.write("g.json", GRAPH)
+        self.assertEqual(self.run_cleave("plan", graph).stderr, "")
+        ours, theirs = pty.openpty()
+        with os.fdopen(ours, "rb", buffering=0) as terminal:
+            subprocess.run([PROGRAM, "plan", graph], cwd=self.folder, stdout=subprocess.DEVNULL,
+                           stderr=theirs, timeout=TIMEOUT_S, check=True)
+            os.close(theirs)
+            self.assertIn(b"bound", terminal.read(4096))
+
+    def test_without_placement(self):
+        graph = copy.deepcopy(GRAPH)
+        graph["machine"][0]["memory"] = 99
+        name = self.write("g.json", graph)
+        done = self.refuse("plan", name, expect=3, says="infeasible")
+        self.assertIn("1 bytes short", done.stderr)
+        self.assertIn("'c'", done.stderr)
+        json_text = self.run_cleave("plan", name, "--json", expect=3).stdout
+        self.assertEqual(json.loads(json_text)["status"], "infeasible")
+
+    def test_plan_file_is_the_printed_plan(self):
+        graph = self.write("g.json", GRAPH)
+        printed = self.run_cleave("plan", graph, "--json", "-o", "plan.json").stdout
+        self.assertEqual((self.folder / "plan.json").read_text(), printed)
+
+    def test_equal_input_gives_equal_bytes(self):
+        graph = self.workload("inception", "--blocks", "2", "--seed", "3", "--training")
+        devices = EXAMPLES / "devices" / "mixed-server.yaml"
+        for name in "1.json", "2.json":
+            self.run_cleave("plan", graph, "-d", devices, "--states", "50000", "-o", name)
+        self.assertEqual((self.folder / "1.json").read_bytes(),
+                         (self.folder / "2.json").read_bytes())
+        self.assertNotIn("seconds", json.loads((self.folder / "1.json").read_text()))
+        self.run_cleave("plan", graph, "-d", devices, "--states", "50000", "-o", "3.json",
+                        "--timing")
+        self.assertIn("seconds", json.loads((self.folder / "3.json").read_text()))
+
+    def test_options_change_the_problem(self):
+        graph = self.write("g.json", GRAPH)
+
+        def objective(*options):
+            return json.loads(self.run_cleave("plan", graph, "--json", *options).stdout)[
+                "objective_ms"]
+
+        self.assertEqual(objective("-k", "3"), 3.5)
+        self.assertEqual(objective("-k", "1"), 6)
+        self.assertEqual(objective("--transfers", "full-duplex"), 3)
+        self.assertEqual(objective("--pin", "^[abc]$=accelerator0"), 6)
+        self.assertEqual(objective("--pin", "a=cpu", "--forbid", "b=accelerator"), 18)
+
+    def test_a_time_limit_ends_the_search(self):
+        graph = self.workload("gnmt", "--seed", "1")
+        devices = EXAMPLES / "devices" / "four-gpus.yaml"
+        start = time.monotonic()
+        text = self.run_cleave("plan", graph, "-d", devices, "-k", "8", "--time-limit", "1",
+                               "--json").stdout
+        self.assertLess(time.monotonic() - start, 20)
+        plan = json.loads(text)
+        self.assertEqual(plan["limit"], "time")
+        self.assertGreaterEqual(plan["objective_ms"], plan["lower_bound_ms"])
+
+
+class Interrupted(CliTest):
+
+    def start(self):
+        """A search that would run for hours, once it listens to Ctrl-C."""
+        graph = self.workload("gnmt", "--seed", "1")
+        devices = EXAMPLES / "devices" / "four-gpus.yaml"
+        process = subprocess.Popen(
+            [PROGRAM, "plan", graph, "-d", devices, "-k", "8", "-o", "plan.json",
+             "--memory-limit", "100000"],
+            cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline:
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            blocked = next(line for line in status.splitlines() if line.startswith("SigBlk:"))
+            if int(blocked.split()[1], 16) & (1 << (signal.SIGINT - 1)):
+                return process
+            time.sleep(0.01)
+        self.fail("the search did not start")
+
+    def test_first_interrupt_prints_the_best_so_far(self):
+        for number in signal.SIGINT, signal.SIGTERM:
+            process = self.start()
+            time.sleep(0.5)
+            process.send_signal(number)
+            stdout, stderr = process.communicate(timeout=TIMEOUT_S)
+            self.assertEqual(process.returncode, 0, stderr)
+            self.assertIn("stopped by the user", stdout)
+            plan = json.loads((self.folder / "plan.json").read_text())
+            self.assertEqual(plan["limit"], "cancelled")
+            self.assertEqual(plan["status"], "feasible")
+            self.run_cleave("check", "gnmt-seed-1.json", "plan.json")
+            (self.folder / "plan.json").unlink()
+
+    def test_second_interrupt_ends_it_at_once(self):
+        process = self.start()
+        start = time.monotonic()
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.001)
+        process.communicate(timeout=TIMEOUT_S)
+        # Killed, unless it was done between the two.
+        self.assertIn(process.returncode, (-signal.SIGINT, 0))
+        self.assertLess(time.monotonic() - start, 10)
+        self.assertNotIn(True, [name.endswith(".tmp") for name in self.names()])
+
+
+class Check(CliTest):
+
+    def test_holds(self):
+        graph = self.write("g.json", GRAPH)
+        self.run_cleave("plan", graph, "-o", "plan.json")
+        self.assertIn("the plan holds: 3.500 ms per sample",
+                      self.run_cleave("check", graph, "plan.json").stdout)
+
+    def test_lies_are_found(self):
+        graph = self.write("g.json", GRAPH)
+        self.run_cleave("plan", graph, "-o", "plan.json")
+        plan = json.loads((self.folder / "plan.json").read_text())
+        for field, value in [("objective_ms", 3.25), ("lower_bound_ms", 3.75),
+                             ("lower_bound_ms", 3.25)]:
+            lie = dict(plan, **{field: value})
+            self.refuse("check", graph, self.write("lie.json", lie), expect=1,
+                        says="the plan does not hold")
+        swapped = copy.deepcopy(plan)
+        swapped["stages"][0]["operators"] = ["a", "c"]
+        swapped["stages"][1]["operators"] = ["b"]
+        self.refuse("check", graph, self.write("lie.json", swapped), expect=1,
+                    says="the plan does not hold")
+
+    def test_another_graph_is_refused(self):
+        self.run_cleave("plan", self.write("g.json", GRAPH), "-o", "plan.json")
+        other = copy.deepcopy(GRAPH)
+        other["operators"][0]["memory_bytes"] = 101
+        self.refuse("check", self.write("other.json", other), "plan.json", says="plan.json")
+        self.refuse("check", "g.json", "other.json", says="other.json")
+
+
+class Compare(CliTest):
+
+    def test_every_alternative_beside_the_answer(self):
+        text = self.run_cleave("compare", self.write("g.json", GRAPH)).stdout
+        for name in ["cleave", "replicas-only", "one-device", "greedy", "linear-order",
+                     "pipedream-like", "local-search", "scotch"]:
+            self.assertRegex(text, rf"(?m)^{name} ")
+
+    def test_says_when_splitting_does_not_pay(self):
+        text = self.run_cleave("compare", self.write("g.json", GRAPH)).stdout
+        # Two copies of 6 ms: a sample every 3 ms.
+        self.assertIn("Splitting does not pay: replicas-only takes 3.000 ms per sample, this "
+                      "pipeline 3.500 ms.", text)
+        small = copy.deepcopy(GRAPH)
+        small["machine"][0]["memory"] = 250
+        text = self.run_cleave("compare", self.write("small.json", small)).stdout
+        self.assertIn("Splitting is needed: no device holds the whole model.", text)
+        one = copy.deepcopy(small)
+        for operator in one["operators"]:
+            operator["times_ms"]["cpu"] = 9
+        text = self.run_cleave("compare", self.write("one.json", one)).stdout
+        self.assertRegex(text, r"Splitting pays: 7\.71 times as fast as (replicas-only|one-device)")
+
+    def test_json(self):
+        answer = json.loads(self.run_cleave("compare", self.write("g.json", GRAPH), "--json").stdout)
+        self.assertEqual(answer["plan"]["objective_ms"], 3.5)
+        one = next(a for a in answer["alternatives"] if a["name"] == "one-device")
+        self.assertEqual(one["objective_ms"], 6)
+        self.assertTrue(one["feasible"])
+
+    def test_expert_split(self):
+        split = {"fpgas": [{"nodes": [0]}, {"nodes": [1, 2]}], "cpus": []}
+        graph = self.write("paper.json", PAPER)
+        text = self.run_cleave("compare", graph, "--expert", self.write("s.json", split)).stdout
+        self.assertRegex(text, r"(?m)^expert s.json +5.250 ms ")
+        self.refuse("compare", graph, "--expert", "none.json", says="none.json")
+
+
+PAPER = {
+    "maxFPGAs": 2, "maxCPUs": 1, "maxSizePerFPGA": 1000,
+    "nodes": [{"id": i, "supportedOnFpga": 1, "fpgaLatency": i + 1, "cpuLatency": 9,
+               "isBackwardNode": 0, "size": 100} for i in range(3)],
+    "edges": [{"sourceId": 0, "destId": 1, "cost": 0.25}, {"sourceId": 1, "destId": 2, "cost": 0.5}],
+}
+
+
+class Bench(CliTest):
+
+    def setUp(self):
+        super().setUp()
+        inputs = self.folder / "paper" / "throughput-inputs" / "Some"
+        inputs.mkdir(parents=True)
+        self.inputs = inputs
+        (inputs / "one.json").write_text(json.dumps(PAPER))
+        (inputs / "two.json").write_text(json.dumps(PAPER))
+
+    def test_table_and_json(self):
+        text = self.run_cleave("bench", "paper", "--data", ".", "--baselines").stdout
+        self.assertRegex(text, r"(?m)^Some/one +3 +2 +3\.5000000 +3\.5000000 +0\.00% +optimal ")
+        self.assertIn("2 inputs, 2 proven optimal, 0 failed", text)
+        self.assertIn("one-device", text)
+        answer = json.loads(self.run_cleave("bench", "paper", "--data", "paper", "--json").stdout)
+        self.assertEqual([row["input"] for row in answer["rows"]], ["Some/one", "Some/two"])
+        for row in answer["rows"]:
+            self.assertEqual(row["objective_ms"], 3.5)
+            self.assertGreater(row["seconds"], 0)
+            self.assertGreater(row["peak_megabytes"], 0.5)
+        self.assertEqual(answer["totals"]["optimal"], 2)
+
+    def test_accelerators_can_be_set(self):
+        answer = json.loads(self.run_cleave("bench", "paper", "--data", ".", "-k", "1",
+                                            "--json").stdout)
+        self.assertEqual([row["accelerators"] for row in answer["rows"]], [1, 1])
+        self.assertEqual([row["objective_ms"] for row in answer["rows"]], [6, 6])
+
+    def test_a_bad_input_fails_its_row_only(self):
+        (self.inputs / "bad.json").write_text("{")
+        done = self.run_cleave("bench", "paper", "--data", ".", expect=1)
+        self.assertIn("3 inputs, 2 proven optimal, 1 failed", done.stdout)
+        self.assertIn("bad.json", done.stdout)
+
+    def test_refusals(self):
+        self.refuse("bench", says="subcommand")
+        self.refuse("bench", "paper", says="--data")
+        self.refuse("bench", "paper", "--data", "nowhere", says="nowhere")
+
+
+def broken(change):
+    graph = copy.deepcopy(GRAPH)
+    change(graph)
+    return graph
+
+
+def set_at(*path_and_value):
+    *path, last, value = path_and_value
+
+    def change(graph):
+        at = graph
+        for step in path:
+            at = at[step]
+        at[last] = value
+
+    return broken(change)
+
+
+class BadInput(CliTest):
+    """Each class of fault: exit code, one sentence that names file and culprit, no output file."""
+
+    FAULTS = {
+        "cycle": (set_at("tensors", 1, "consumers", ["c", "a"]), "cycle"),
+        "self-loop": (set_at("tensors", 0, "consumers", ["a"]), "'a'"),
+        "not a number": (json.dumps(GRAPH).replace("0.25", "NaN"), "bad.json"),
+        "negative time": (set_at("operators", 0, "times_ms", "cpu", -1), "-1"),
+        "negative size": (set_at("operators", 0, "memory_bytes", -1), "-1"),
+        "overflowing time": (json.dumps(GRAPH).replace("0.25", "1e400"), "1e400"),
+        "times that overflow together": (set_at("operators", 0, "times_ms", "cpu", 1e9), "/operators/0"),
+        "overflowing size": (set_at("operators", 0, "memory_bytes", 10**30), "/operators/0"),
+        "duplicate id": (set_at("operators", 1, "id", "a"), "'a'"),
+        "unknown id": (set_at("tensors", 0, "producer", "x"), "'x'"),
+        "missing field": (broken(lambda g: g["operators"][0].pop("times_ms")), "times_ms"),
+        "wrong type": (set_at("operators", 0, "id", 7), "/operators/0/id"),
+        "unknown field": (set_at("operators", 0, "colour", "red"), "colour"),
+        "no operators": (set_at("operators", []), "operators"),
+        "no devices": (set_at("machine", []), "machine"),
+        "zero devices of a class": (set_at("machine", 0, "count", 0), "'accelerator' has count 0"),
+        "operator that no device supports": (
+            broken(lambda g: g["machine"].pop(0)), "'c'"),
+        "tensor without a price": (broken(lambda g: g["tensors"][0].pop("transfer_ms")), "'a'"),
+        "two costs for a tensor": (
+            dict(PAPER, edges=PAPER["edges"] + [{"sourceId": 0, "destId": 2, "cost": 1}]), "cost"),
+        "truncated": (json.dumps(GRAPH)[:200], "bad.json"),
+        "empty": ("", "bad.json"),
+        "binary": (bytes(range(256)), "bad.json"),
+        "deep nesting": ("[" * 100000, "bad.json"),
+        "another format": ('{"format": "cleave.graph/2"}', "cleave.graph/2"),
+    }
+
+    def test_graphs(self):
+        for fault, (content, says) in self.FAULTS.items():
+            with self.subTest(fault):
+                name = self.write("bad.json", content)
+                self.refuse("plan", name, "-o", "plan.json", says=says)
+                self.assertEqual(self.names(), ["bad.json"])
+
+    def test_a_group_larger_than_any_memory_is_infeasible(self):
+        graph = copy.deepcopy(GRAPH)
+        graph["machine"][0]["memory"] = 250
+        for operator in graph["operators"]:
+            operator["group"] = "shared"
+        self.refuse("plan", self.write("g.json", graph), expect=3, says="50 bytes short")
+
+    def test_files(self):
+        graph = self.write("g.json", GRAPH)
+        self.refuse("plan", "none.json", says="none.json")
+        self.refuse("plan", ".", says="directory")
+        self.refuse("plan", graph, "-d", "none.yaml", says="none.yaml")
+        self.refuse("plan", graph, "-d", self.write("bad.yaml", "devices: ["), says="bad.yaml")
+        self.refuse("plan", graph, "-o", ".", says="folder")
+        self.refuse("plan", graph, "-o", "nowhere/plan.json", says="folder does not exist")
+        self.assertEqual(self.names(), ["bad.yaml", "g.json"])
+
+    def test_options(self):
+        graph = self.write("g.json", GRAPH)
+        for options, says in [
+                (["--threads", "0"], "outside 1 to 1024"),
+                (["--threads", "two"], "'two' is not a whole number"),
+                (["--threads", "1.5"], "'1.5' is not a whole number"),
+                (["--gap", "nan"], "outside 0 to 1"),
+                (["--gap", "1.01"], "outside 0 to 1"),
+                (["--time-limit", "-1"], "outside 0"),
+                (["--states", "99999999999999999999"], "outside"),
+                (["--seed", "1", "--seed", "2"], "--seed"),
+                (["--transfers", "fast"], "'fast' is none of serial, half-duplex, full-duplex"),
+                (["--pin", "a"], "REGEX=DEVICE"),
+                (["--pin", "(=cpu"], "regular expression"),
+                (["--pin", "x=cpu"], "matches no operator"),
+                (["--pin", "a=gpu"], "gpu"),
+                (["--pin", "c=cpu"], "'c'"),
+                (["--objective", "latency"], "latency"),
+                (["--placement", "any"], "any"),
+                (["--quick"], "--quick"),
+                (["-k", "0"], "outside 1 to 65536"),
+                (["more.json"], "more.json"),
+        ]:
+            with self.subTest(options):
+                self.refuse("plan", graph, "-o", "plan.json", *options, says=says)
+                self.assertEqual(self.names(), ["g.json"])
+        self.refuse("plan", says="GRAPH")
+        self.refuse(says="subcommand")
+        self.refuse("guess", says="no command 'guess'")
+        self.refuse("--quick", says="--quick")
+
+    def test_output_that_cannot_be_written(self):
+        graph = self.write("g.json", GRAPH)
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([PROGRAM, "plan", graph], cwd=self.folder, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output cannot be written", done.stderr)
+
+
+class Help(CliTest):
+
+    def test_lists_every_option_with_range_and_default(self):
+        for command in ["plan"], ["compare"], ["bench", "paper"]:
+            text = self.run_cleave(*command, "--help").stdout
+            which, how = text.index("Which problem"), text.index("How hard to search")
+            for option in PROBLEM_OPTIONS:
+                self.assertTrue(which < text.index(option) < how, option)
+            for option in SEARCH_OPTIONS:
+                self.assertGreater(text.index(option + " "), how, option)
+        self.assertIn("[1 to 1024; default 1]", text)
+
+    def test_every_command_has_one(self):
+        text = self.run_cleave("--help").stdout
+        for command in ["plan", "check", "compare", "workload", "bench"]:
+            self.assertRegex(text, rf"(?m)^  {command} ")
+            self.assertIn("Usage: cleave " + command, self.run_cleave(command, "--help").stdout)
+        self.assertRegex(self.run_cleave("--version").stdout, r"^\d+\.\d+\.\d+\n$")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
