@@ -8,7 +8,6 @@
 
 namespace cleave::check {
 
-using base::Bytes;
 using base::ClassId;
 using base::DeviceId;
 using base::Duration;

@@ -127,7 +127,7 @@ std::vector<Run> limited_runs() {
   const auto add = [&](std::string name, bool repeatable = true) -> Limits& {
     return runs.emplace_back(Run{std::move(name), {}, repeatable}).limits;
   };
-  for (const std::uint64_t states : {0, 1, 10, 100}) {
+  for (const std::uint64_t states : {0u, 1u, 10u, 100u}) {
     add(fmt::format("limited to {} states", states)).states = states;
   }
   add("limited to 4 KiB").memory = base::Bytes(4096);

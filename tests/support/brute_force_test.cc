@@ -27,7 +27,7 @@ std::optional<base::Duration> best_of_every_placement(const model::Problem& prob
 
 TEST(BruteForce, AgreesWithTryingEveryPlacement) {
   int feasible = 0;
-  constexpr int kInstances = 4000;
+  constexpr int kInstances = 2000;
   for (std::uint64_t seed = 1; seed <= kInstances; ++seed) {
     const Draft draft = random_draft(seed, {.max_operators = 6, .max_devices = 3});
     const auto problem = build(draft);

@@ -81,7 +81,8 @@ class Generator {
   }
 
   void add_nodes() {
-    const std::size_t n = index_between(1, size_.max_operators);
+    const std::size_t most = size_.max_operators;
+    const std::size_t n = index_between(random_.chance(0.5) ? 1 : (most + 1) / 2, most);
     const double kind = random_.unit();
     if (n == 1 || kind < 0.5) {
       nodes_.resize(n);

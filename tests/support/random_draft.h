@@ -9,7 +9,7 @@ namespace cleave::support {
 /// How large random problems may be.
 struct Size {
   std::size_t max_operators = 10;
-  int max_devices = 4;
+  int max_devices = 5;
 };
 
 /// A small problem with any mixture of features: one to three time columns, one to four device
