@@ -114,9 +114,11 @@ base::Result<Parsed> read_cleave_graph(const Document& document) {
     columns.push_back(in.label(column));
   }
   model::GraphBuilder builder(columns);
-  OperatorIndex index;
+  OperatorIndex index(Kind::string);
   std::vector<Value> operators;
-  for (const Value value : in.elements(in.required(root, "operators"))) {
+  const Value operator_list = in.required(root, "operators");
+  index.reserve(operator_list);
+  for (const Value value : in.elements(operator_list)) {
     OperatorSpec spec = read_operator(in, value, columns, index);
     if (in.failed()) return in.error();
     builder.add_operator(std::move(spec));

@@ -90,7 +90,9 @@ void Document::add_boolean(bool value) { push(Node{0, value ? 1U : 0U, Kind::boo
 
 Document::Fault Document::open(Kind container) {
   if (open_.size() >= kMaxDepth) {
-    return fmt::format("arrays and objects are nested deeper than {} levels", kMaxDepth);
+    return base::bad_input(
+        fmt::format("arrays and objects are nested deeper than {} levels", kMaxDepth),
+        next_place());
   }
   push(Node{0, 0, container});
   open_.push_back(Open{nodes_.size() - 1, 0});
@@ -99,11 +101,13 @@ Document::Fault Document::open(Kind container) {
 
 Document::Fault Document::close() {
   const std::size_t container = open_.back().node;
-  Fault fault;
-  if (nodes_[container].kind == Kind::object) fault = find_repeated_key(container);
   open_.pop_back();
   nodes_[container].size = static_cast<std::uint32_t>(nodes_.size() - container);
-  return fault;
+  const auto repeated = find_repeated_key(container);
+  if (!repeated) return std::nullopt;
+  return base::bad_input(
+      fmt::format("the field {} is given twice in this object", in_quotes(*repeated)),
+      place(container));
 }
 
 bool Document::expects_key() const {
@@ -111,13 +115,13 @@ bool Document::expects_key() const {
          open_.back().children % 2 == 0;
 }
 
-Document::Fault Document::find_repeated_key(std::size_t object) const {
+std::optional<std::string_view> Document::find_repeated_key(std::size_t object) const {
   std::vector<std::string_view> keys;
-  for (std::size_t i = object + 1; i < nodes_.size(); i = after(i + 1)) keys.push_back(text(i));
+  for (const auto& [key, value] : Value(*this, object).members()) keys.push_back(key);
   std::sort(keys.begin(), keys.end());
   const auto repeated = std::adjacent_find(keys.begin(), keys.end());
   if (repeated == keys.end()) return std::nullopt;
-  return fmt::format("the field {} is given twice in this object", in_quotes(*repeated));
+  return *repeated;
 }
 
 std::string_view Document::text(std::size_t index) const {

@@ -27,7 +27,7 @@ class Value {
       : document_(&document), index_(static_cast<std::uint32_t>(index)) {}
 
   [[nodiscard]] Kind kind() const;
-  /// Of a string, its characters; of a number, the number as it was written.
+  /// REQUIRES: a scalar. Of a string, its characters; of a number, the number as it was written.
   [[nodiscard]] std::string_view text() const;
   /// REQUIRES: kind() == Kind::boolean.
   [[nodiscard]] bool boolean() const;
@@ -38,7 +38,8 @@ class Value {
   /// The member of an object. O(members).
   [[nodiscard]] std::optional<Value> find(std::string_view key) const;
 
-  /// "graph.json, /operators/3/id"; in YAML "devices.yaml, line 4, /devices/0". O(document).
+  /// REQUIRES: not invalid. "graph.json, /operators/3/id"; in YAML "devices.yaml, line 4,
+  /// /devices/0". O(document).
   [[nodiscard]] std::string place() const;
   /// "the string 'x'", "an object": for messages.
   [[nodiscard]] std::string describe() const;
@@ -68,9 +69,8 @@ class Document {
   [[nodiscard]] Value root() const { return Value(*this, 0); }
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  // Building, in the order of the text. Each call that can find a fault returns a sentence about
-  // it, or nothing.
-  using Fault = std::optional<std::string>;
+  // Building, in the order of the text. Calls that can find a fault return it, or nothing.
+  using Fault = std::optional<base::Error>;
   void add(Kind scalar, std::string_view text);
   void add_boolean(bool value);
   Fault open(Kind container);
@@ -105,7 +105,7 @@ class Document {
   [[nodiscard]] std::size_t after(std::size_t index) const;
   [[nodiscard]] std::string pointer(std::size_t index) const;
   [[nodiscard]] std::string place(std::size_t index) const;
-  [[nodiscard]] Fault find_repeated_key(std::size_t object) const;
+  [[nodiscard]] std::optional<std::string_view> find_repeated_key(std::size_t object) const;
   void push(Node node);
 
   std::string name_;
@@ -143,6 +143,12 @@ class Value::Range {
   [[nodiscard]] Iterator begin() const { return Iterator(document_, first_); }
   [[nodiscard]] Iterator end() const { return Iterator(document_, last_); }
   [[nodiscard]] bool empty() const { return first_ == last_; }
+  /// O(elements).
+  [[nodiscard]] std::size_t count() const {
+    std::size_t count = 0;
+    for (Iterator at = begin(); at != end(); ++at) ++count;
+    return count;
+  }
 
  private:
   const Document* document_;

@@ -58,11 +58,9 @@ base::Result<GraphFile> read_json_graph(std::string_view text, std::string_view 
       std::move(parsed->graph), std::move(parsed->machine), std::string(format->name), {}};
 }
 
+// REQUIRES: not only blanks.
 base::Result<GraphFile> read_graph_text(std::string_view text, std::string_view name) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   const std::size_t start = text.find_first_not_of(" \t\r\n");
-  if (start == std::string_view::npos) return base::bad_input("the file is empty");
   if (text[start] == '{' || text[start] == '[') return read_json_graph(text, name);
   const std::string_view line = text.substr(start, text.find('\n', start) - start);
   if (line.find(" -- ") != std::string_view::npos) {
@@ -79,8 +77,11 @@ base::Result<GraphFile> read_graph_text(std::string_view text, std::string_view 
 }  // namespace
 
 base::Result<GraphFile> parse_graph(std::string_view text, std::string_view name) {
-  if (auto fault = find_unreadable(text, name)) return *std::move(fault);
-  auto file = read_graph_text(text, name);
+  std::string_view content = text;
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (content.starts_with(kByteOrderMark)) content.remove_prefix(kByteOrderMark.size());
+  if (auto fault = find_unreadable(content, name)) return *std::move(fault);
+  auto file = read_graph_text(content, name);
   if (file) file->checksum = "sha256:" + sha256(text);
   return file;
 }

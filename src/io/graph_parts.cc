@@ -33,6 +33,11 @@ base::Result<std::shared_ptr<const model::Graph>> build_graph(model::GraphBuilde
   return std::make_shared<const model::Graph>(*std::move(graph));
 }
 
+void OperatorIndex::reserve(const Value& operators) {
+  // Half full, because lookups in a large table cost what they visit.
+  known_.reserve(2 * operators.elements().count());
+}
+
 void OperatorIndex::add(Reader& in, const Value& id) {
   if (in.failed()) return;
   const auto [entry, added] =
@@ -43,8 +48,7 @@ void OperatorIndex::add(Reader& in, const Value& id) {
 }
 
 base::OperatorId OperatorIndex::find(Reader& in, const Value& id) const {
-  // All ids of a document are of one kind.
-  if (known_.empty() || !in.expect(id, known_.begin()->second.second.kind())) return {};
+  if (!in.expect(id, id_kind_)) return {};
   const auto entry = known_.find(id.text());
   if (entry != known_.end()) return entry->second.first;
   in.fail(id, fmt::format("no operator has the id {}", in_quotes(id.text())));

@@ -37,15 +37,20 @@ using PlaceOf = std::function<std::string(const model::GraphFault&)>;
 [[nodiscard]] base::Result<std::shared_ptr<const model::Graph>> build_graph(
     model::GraphBuilder builder, const PlaceOf& place_of);
 
-/// Operators by the ids that a document gives them, strings or numbers.
+/// Operators by the ids that a document gives them: strings, or numbers as they are written.
 class OperatorIndex {
  public:
+  explicit OperatorIndex(Kind id_kind) : id_kind_(id_kind) {}
+
+  /// Makes room for as many operators as there are elements.
+  void reserve(const Value& operators);
   /// Numbers operators 0, 1, … in the order of adding. A fault where the id is known already.
   void add(Reader& in, const Value& id);
   /// A fault where no operator has the id, or the value is not of the kind of ids.
   base::OperatorId find(Reader& in, const Value& id) const;
 
  private:
+  Kind id_kind_;
   std::unordered_map<std::string_view, std::pair<base::OperatorId, Value>> known_;
 };
 

@@ -98,7 +98,7 @@ base::Result<Parsed> read_paper_graph(const Document& document) {
   Parsed parsed;
   parsed.machine = read_devices_of(in, root);
   model::GraphBuilder builder({"accelerator", "cpu"});
-  OperatorIndex index;
+  OperatorIndex index(Kind::number);
   std::vector<Value> nodes;
   for (const Value node : in.elements(in.required(root, "nodes"))) {
     OperatorSpec spec = read_node(in, node, index);

@@ -116,12 +116,12 @@ class Handler final : public Json::json_sax_t {
     document_.add(Kind::number, text);
     return true;
   }
-  bool report(const Document::Fault& fault) {
-    return !fault || fail(*fault, document_.next_place());
+  bool report(Document::Fault fault) {
+    if (fault) error_ = *std::move(fault);
+    return !fault;
   }
   bool fail(std::string message, std::string place) {
-    error_ = base::bad_input(std::move(message), std::move(place));
-    return false;
+    return report(base::bad_input(std::move(message), std::move(place)));
   }
 
   std::string_view text_;

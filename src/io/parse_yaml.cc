@@ -15,10 +15,10 @@
 namespace cleave::io {
 namespace {
 
-// Faults leave as yaml-cpp's own exception, so that they carry a line like its own faults do.
-[[noreturn]] void fail(const YAML::Mark& mark, const std::string& message) {
-  throw YAML::ParserException(mark, message);
-}
+// Leaves the parser, which knows no other way to be stopped.
+struct Stop {
+  base::Error error;
+};
 
 // YAML 1.2's core schema, as far as JSON has the same values.
 Kind plain_kind(std::string_view text) {
@@ -42,7 +42,8 @@ class Handler final : public YAML::EventHandler {
     OnScalar(mark, "?", anchor, "");
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    fail(mark, "aliases (*name) are not read here; write the value out");
+    at(mark);
+    fail("aliases (*name) are not read here; write the value out");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
                 const std::string& value) override {
@@ -71,21 +72,21 @@ class Handler final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
-  void at(const YAML::Mark& mark) {
-    last_ = mark;
-    document_.set_line(mark.line + 1);
-  }
+  void at(const YAML::Mark& mark) { document_.set_line(mark.line + 1); }
   void open(const YAML::Mark& mark, Kind kind) {
     at(mark);
-    if (document_.expects_key()) fail(mark, "a key has to be a word, not a list or a map");
-    if (const auto fault = document_.open(kind)) fail(mark, *fault);
+    if (document_.expects_key()) fail("a key has to be a word, not a list or a map");
+    report(document_.open(kind));
   }
-  void close() {
-    if (const auto fault = document_.close()) fail(last_, *fault);
+  void close() { report(document_.close()); }
+  static void report(Document::Fault fault) {
+    if (fault) throw Stop{*std::move(fault)};
+  }
+  [[noreturn]] void fail(std::string message) {
+    throw Stop{base::bad_input(std::move(message), document_.next_place())};
   }
 
   Document& document_;
-  YAML::Mark last_;
 };
 
 }  // namespace
@@ -104,6 +105,8 @@ base::Result<std::unique_ptr<Document>> parse_yaml(std::string_view text, std::s
     if (parser.HandleNextDocument(ignored)) {
       return base::bad_input("the file has more than one YAML document", document->name());
     }
+  } catch (const Stop& stop) {
+    return stop.error;
   } catch (const YAML::Exception& exception) {
     std::string place = document->name();
     if (!exception.mark.is_null()) place += fmt::format(", line {}", exception.mark.line + 1);

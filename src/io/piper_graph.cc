@@ -20,7 +20,7 @@ using model::TensorSpec;
 Value first_alternative(Reader& in, const Value& node) {
   const Value by_devices = in.required(node, "TMPCs");
   if (!in.expect(by_devices, Kind::object)) return {};
-  Value alternatives;
+  std::optional<Value> alternatives;
   std::int64_t smallest = std::numeric_limits<std::int64_t>::max();
   for (const auto& [key, value] : by_devices.members()) {
     std::int64_t devices = 0;
@@ -34,9 +34,11 @@ Value first_alternative(Reader& in, const Value& node) {
       alternatives = value;
     }
   }
-  const auto list = in.elements(alternatives);
-  if (!in.failed() && list.empty()) in.fail(node, "the node has no alternative in TMPCs");
-  return in.failed() ? Value() : *list.begin();
+  if (alternatives && in.expect(*alternatives, Kind::array) && !alternatives->elements().empty()) {
+    return *alternatives->elements().begin();
+  }
+  in.fail(node, "the node has no alternative in TMPCs");
+  return {};
 }
 
 OperatorSpec read_node(Reader& in, const Value& node, OperatorIndex& operators) {
@@ -75,7 +77,7 @@ base::Result<Parsed> read_piper_graph(const Document& document) {
   Parsed parsed;
   parsed.machine = read_devices_of(in, root);
   model::GraphBuilder builder({"accelerator"});
-  OperatorIndex index;
+  OperatorIndex index(Kind::number);
   std::vector<Value> nodes;
   for (const Value node : in.elements(in.required(root, "nodes"))) {
     OperatorSpec spec = read_node(in, node, index);
