@@ -9,7 +9,7 @@ list(REMOVE_DUPLICATES libraries)
 # The rooms are static, so whoever links them needs their libraries as well.
 set(CLEAVE_DEPENDENCIES "")
 foreach(library IN LISTS libraries)
-  if(library MATCHES "^(fmt|Threads|TBB|nlohmann_json|CLI11)::")
+  if(library MATCHES "^(fmt|Threads|nlohmann_json)::")
     string(APPEND CLEAVE_DEPENDENCIES "find_dependency(${CMAKE_MATCH_1})\n")
   elseif(library MATCHES "^yaml-cpp(::yaml-cpp)?$")
     string(APPEND CLEAVE_DEPENDENCIES "find_dependency(yaml-cpp)\n")
