@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::size_t kMaxPositions = 4096;
 constexpr std::size_t kMaxStates = 4096;
-constexpr std::size_t kMaxWork = std::size_t{1} << 32;  // positions² · states · kinds
-constexpr int kMaxRounds = 256;
+constexpr std::size_t kMaxWork = std::size_t{1} << 32;           // positions² · states · kinds
+constexpr std::size_t kMaxStepsOfRounds = std::size_t{1} << 28;  // stages tried · states
 
 // What an interval costs one device, as a pair to be minimised: for gpipe the load of each phase;
 // otherwise nothing and the load, so that one search does for all schedules.
@@ -173,6 +173,9 @@ class IntervalSearch {
     return read_off(best_final_state());
   }
 
+  // Effort of all runs together.
+  [[nodiscard]] std::size_t steps() const { return steps_; }
+
  private:
   static constexpr Duration kUnreached = Duration::max();
 
@@ -217,6 +220,7 @@ class IntervalSearch {
   }
 
   void place_stage(std::size_t begin, std::size_t end, KindId kind) {
+    steps_ += 1 + reached_.size();
     const StageCost stage = interval_.cost(problem_.kind(kind).device_class);
     if (stage.forward > forward_limit_ || stage.backward >= bound_) return;
     const std::size_t k = kind.index();
@@ -267,6 +271,7 @@ class IntervalSearch {
   std::vector<Cell> cells_;           // [positions + 1 × states]
   std::vector<bool> open_;            // [kinds]: may hold the interval
   std::vector<std::size_t> reached_;  // states at the interval's begin
+  std::size_t steps_ = 0;
   Duration forward_limit_{0};
   Duration bound_ = kUnreached;  // of the best complete split so far
 };
@@ -278,7 +283,7 @@ std::optional<model::Placement> best_split(const cost::UnitGraph& units,
   std::optional<model::Placement> best;
   Duration objective = Duration::max();
   Duration forward_limit = Duration::max();
-  for (int round = 0; round < kMaxRounds; ++round) {
+  while (search.steps() < kMaxStepsOfRounds) {
     auto placement = search.run(forward_limit);
     if (!placement) break;
     const cost::Evaluation found = cost::evaluate(problem, *placement);

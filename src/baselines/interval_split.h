@@ -18,7 +18,7 @@ namespace cleave::baselines {
 ///
 /// Exact for the order up to kMaxPositions units and kMaxWork steps (see interval_split.cc);
 /// beyond, neighbours in the order are fused and devices left out until the effort is bounded, and
-/// after kMaxRounds trade-offs of gpipe the best so far is returned.
+/// gpipe's trade-offs end after the one that reaches kMaxStepsOfRounds.
 ///
 /// REQUIRES: `order` is a topological order of the acyclic arcs of `units`.
 [[nodiscard]] std::optional<model::Placement> split_into_intervals(

@@ -6,7 +6,6 @@
 
 namespace cleave::cost {
 
-using base::Bytes;
 using base::ClassId;
 using base::DeviceId;
 using base::Duration;

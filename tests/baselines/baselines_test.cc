@@ -89,13 +89,13 @@ TEST(Baselines, ContiguousOnesKeepEveryRule) {
     draft.question.placement = PlacementRule::contiguous;
   };
   for (const std::string_view name : {"one-device", "greedy", "linear-order", "pipedream-like"}) {
-    EXPECT_GT(expect_feasible(name, 3000, contiguous), 600) << name;
+    EXPECT_GT(expect_feasible(name, 1000, contiguous), 200) << name;
   }
 }
 
 TEST(Baselines, LocalSearchKeepsEveryRuleButContiguity) {
   const auto any = [](support::Draft& draft) { draft.question.placement = PlacementRule::any; };
-  EXPECT_GT(expect_feasible("local-search", 1000, any), 500);
+  EXPECT_GT(expect_feasible("local-search", 300, any), 150);
 }
 
 TEST(Baselines, ScotchKeepsGroupsAndAllowedDevices) {
@@ -181,12 +181,12 @@ TEST(LinearOrder, LeavesDevicesIdleWhereSplittingDoesNotPay) {
 }
 
 TEST(LinearOrder, BoundsItsEffortOnLongChains) {
-  const auto problem = chain_problem({.operators = 20'000}, {accelerators(8), cpus(4)});
+  const auto problem = chain_problem({.operators = 5000}, {accelerators(4)});
   const auto placement = find("linear-order").run(problem, 1);
   ASSERT_TRUE(placement);
   const check::Verdict verdict = check::examine(problem, *placement);
   EXPECT_TRUE(verdict.feasible());
-  EXPECT_LT(base::to_ms(verdict.objective), 1.01 * 200'000e-9 / 8);
+  EXPECT_LT(base::to_ms(verdict.objective), 1.01 * 50'000e-9 / 4);
 }
 
 TEST(LocalSearch, DoesNotBeatTheOptimumOfAChainOfOnes) {
