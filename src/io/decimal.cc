@@ -160,7 +160,8 @@ base::Result<base::Bytes> read_bytes(std::string_view text, Rounding rounding) {
 
 std::string milliseconds(base::Duration duration) {
   const std::int64_t count = duration.count();
-  const std::uint64_t size = count < 0 ? -static_cast<std::uint64_t>(count) : count;
+  const auto bits = static_cast<std::uint64_t>(count);
+  const std::uint64_t size = count < 0 ? 0 - bits : bits;
   std::string text =
       fmt::format("{}{}.{:09}", count < 0 ? "-" : "", size / kPicosecondsPerMillisecond,
                   size % kPicosecondsPerMillisecond);

@@ -142,6 +142,7 @@ class Profile {
     Layer layer;
     layer.line = line;
     layer.id = text.substr(0, id_end);
+    if (auto fault = find_label_fault(layer.backward_id())) return base::bad_input(*fault);
     const std::size_t name_start = std::min(id_end + kSeparator.size(), name_end);
     layer.name = trimmed(text.substr(name_start, name_end - name_start));
     std::string_view fields = text.substr(name_end + kSeparator.size());

@@ -94,13 +94,8 @@ std::string Reader::string(const Value& value) {
 }
 
 std::string Reader::label(const Value& value) {
-  constexpr std::size_t kMaxBytes = 1024;
   std::string text = string(value);
-  if (text.size() > kMaxBytes) {
-    fail(value, fmt::format("{} is longer than {} bytes", in_quotes(text), kMaxBytes));
-  } else if (escaped(text, kMaxBytes) != text) {
-    fail(value, fmt::format("{} contains control characters", in_quotes(text)));
-  }
+  if (auto fault = find_label_fault(text)) fail(value, *std::move(fault));
   return text;
 }
 
@@ -158,6 +153,7 @@ std::string Reader::integer_id(const Value& value) {
   if (!is_integer(value.text())) {
     fail(value, fmt::format("the id {} is not a whole number", escaped(value.text(), 40)));
   }
+  if (auto fault = find_label_fault(value.text())) fail(value, *std::move(fault));
   return std::string(value.text());
 }
 

@@ -37,8 +37,7 @@ class Reader {
   /// The elements of an array.
   Value::Range<false> elements(const Value& array);
   std::string string(const Value& value);
-  /// A string that is shown in messages and names a thing: at most 1024 bytes, no control
-  /// characters.
+  /// A string that names a thing and is shown in messages (find_label_fault).
   std::string label(const Value& value);
   /// The one of `choices` that is called so, by its to_string().
   template <class Enum>

@@ -70,6 +70,17 @@ std::string escaped(std::string_view text, std::size_t limit) {
 
 std::string in_quotes(std::string_view text) { return "'" + escaped(text, kQuotedBytes) + "'"; }
 
+std::optional<std::string> find_label_fault(std::string_view text) {
+  constexpr std::size_t kMaxBytes = 1024;
+  if (text.size() > kMaxBytes) {
+    return fmt::format("{} is longer than {} bytes", in_quotes(text), kMaxBytes);
+  }
+  if (escaped(text, kMaxBytes) != text) {
+    return fmt::format("{} contains control characters", in_quotes(text));
+  }
+  return std::nullopt;
+}
+
 std::size_t count_text_bytes(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,9 @@ namespace cleave::io {
 
 /// The text of a file as it is shown in a message: 'text', escaped and short.
 [[nodiscard]] std::string in_quotes(std::string_view text);
+
+/// Why `text` cannot name a thing: longer than 1024 bytes, or with control characters; or nothing.
+[[nodiscard]] std::optional<std::string> find_label_fault(std::string_view text);
 
 /// Number of bytes of the UTF-8 character at the start of `text`; 0 if there is none.
 /// REQUIRES: text is not empty.

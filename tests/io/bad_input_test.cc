@@ -284,6 +284,10 @@ TEST(BadInput, InPipeDreamsText) {
        "no node above has the id 'node7'"},
       {"a self-loop", node + "\tnode1 -- node1\n", "f, line 2",
        "the edge leads from node 'node1' to itself"},
+      {"control characters",
+       "a\x1b[2J -- A -- forward_compute_time=1, backward_compute_time=1, activation_size=1, "
+       "parameter_size=1",
+       "f, line 1", "'a\\u001b[2J.backward' contains control characters"},
       {"no edge", node + "\tnode1 node2\n", "f, line 2", "'node1 node2' is not an edge"},
       {"a cycle", node + second + "\tnode1 -- node2\n\tnode2 -- node1\n", "f",
        "the graph has a cycle: 'node2' -> 'node1' -> 'node2'"},
