@@ -112,6 +112,15 @@ double ratio(Duration a, Duration b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());
 }
 
+// "+4.15%", or "179x" where that says more; "-" where the answer takes no time at all.
+std::string describe_slowdown(Duration rival, Duration answer) {
+  if (answer == Duration::zero()) return "-";
+  constexpr double kManyTimes = 10;
+  const double times = ratio(rival, answer);
+  return times < kManyTimes ? fmt::format("{:+.2f}%", 100 * (times - 1))
+                            : fmt::format("{:.0f}x", times);
+}
+
 // The note, cut where it would make the table too wide to read.
 std::string shortened(const std::string& note) {
   constexpr std::size_t kMost = 60;
@@ -177,10 +186,7 @@ std::string comparison_table(const Plan& plan, std::span<const Rival> rivals) {
       table.add({rival.name, "-", "", shortened(rival.note)});
       continue;
     }
-    std::string slower = "-";
-    if (plan.objective > Duration::zero()) {
-      slower = fmt::format("{:+.2f}%", 100 * (ratio(*rival.objective, plan.objective) - 1));
-    }
+    const std::string slower = describe_slowdown(*rival.objective, plan.objective);
     table.add({rival.name, format_time(*rival.objective), slower, shortened(rival.note)});
   }
   return table.text();
