@@ -391,7 +391,8 @@ class BadInput(CliTest):
         "missing field": (broken(lambda g: g["operators"][0].pop("times_ms")), "times_ms"),
         "wrong type": (set_at("operators", 0, "id", 7), "/operators/0/id"),
         "unknown field": (set_at("operators", 0, "colour", "red"), "colour"),
-        "no operators": (set_at("operators", []), "operators"),
+        "no operators": (dict(GRAPH, operators=[], tensors=[]), "no operators"),
+        "no operators, but tensors": (set_at("operators", []), "no operator has the id"),
         "no devices": (set_at("machine", []), "machine"),
         "zero devices of a class": (set_at("machine", 0, "count", 0), "'accelerator' has count 0"),
         "operator that no device supports": (
