@@ -31,6 +31,19 @@ Phase read_phase(Reader& in, const Value& value) {
   return Phase::forward;
 }
 
+std::vector<std::string> read_columns(Reader& in, const Value& list) {
+  constexpr std::size_t kMaxColumns = 256;  // columns are looked up one by one
+  std::vector<std::string> columns;
+  for (const Value column : in.elements(list)) {
+    columns.push_back(in.label(column));
+    if (columns.size() > kMaxColumns) {
+      in.fail(list, fmt::format("there are more than {} time columns", kMaxColumns));
+      break;
+    }
+  }
+  return columns;
+}
+
 std::vector<std::optional<Duration>> read_times(Reader& in, const Value& times,
                                                 const std::vector<std::string>& columns) {
   std::vector<std::optional<Duration>> list(columns.size());
@@ -109,10 +122,7 @@ base::Result<Parsed> read_cleave_graph(const Document& document) {
   Reader in;
   const Value root = document.root();
   in.only(root, {"format", "time_columns", "operators", "tensors", "machine"});
-  std::vector<std::string> columns;
-  for (const Value column : in.elements(in.required(root, "time_columns"))) {
-    columns.push_back(in.label(column));
-  }
+  const std::vector<std::string> columns = read_columns(in, in.required(root, "time_columns"));
   model::GraphBuilder builder(columns);
   OperatorIndex index(Kind::string);
   std::vector<Value> operators;

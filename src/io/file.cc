@@ -78,9 +78,16 @@ base::Status write_in_place(const fs::path& file, std::string_view text) {
 }
 
 base::Status replace(const fs::path& file, std::string_view text) {
-  const fs::path temporary = file.string() + fmt::format(".{}.tmp", ::getpid());
-  constexpr mode_t kMode = 0666;  // less what the umask takes
-  Descriptor out(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode));
+  fs::path temporary;
+  int number = -1;
+  // A run that was killed may have left the name of one with this process's number.
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    constexpr mode_t kMode = 0666;  // less what the umask takes
+    temporary = file.string() + fmt::format(".{}-{}.tmp", ::getpid(), attempt);
+    number = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+    if (number >= 0 || errno != EEXIST) break;
+  }
+  Descriptor out(number);
   if (!out.is_open()) return cannot_write(file);
   const bool written =
       out.write(text) && out.close() && ::rename(temporary.c_str(), file.c_str()) == 0;

@@ -60,9 +60,13 @@ DeviceClass read_class(Reader& in, const Value& value) {
 }  // namespace
 
 std::optional<Machine> read_machine(Reader& in, const Value& classes) {
+  constexpr std::size_t kMaxClasses = 256;  // classes are compared with one another
   std::vector<DeviceClass> list;
   for (const Value value : in.elements(classes)) {
     list.push_back(read_class(in, value));
+    if (list.size() > kMaxClasses) {
+      in.fail(classes, fmt::format("there are more than {} device classes", kMaxClasses));
+    }
     if (in.failed()) return std::nullopt;
   }
   if (in.failed()) return std::nullopt;

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <optional>
 #include <vector>
 
 #include "cleave/io/io.h"
@@ -63,36 +62,46 @@ void place_listed(Reader& in, const Value& list, const std::vector<DeviceId>& de
   }
 }
 
-// Where the listed members of a group are; a fault where they are apart.
-std::optional<DeviceId> device_of_group(Reader& in, const Value& root, const Graph& graph,
-                                        base::GroupId group, const Placement& listed) {
-  std::optional<OperatorId> first;
-  for (const OperatorId member : graph.members(group)) {
-    if (!listed[member.index()].valid()) continue;
-    if (!first) first = member;
-    if (listed[member.index()] != listed[first->index()]) {
-      in.fail(root, fmt::format("operators {} and {} of one colocation group are on different "
-                                "devices, so it is open where the rest of the group goes",
-                                in_quotes(graph.id(*first)), in_quotes(graph.id(member))));
-    }
+// What a colocation group's listed members say about the rest of it.
+struct GroupSeat {
+  OperatorId first;  // the first listed member
+  OperatorId apart;  // one that is listed on another device
+};
+
+std::vector<GroupSeat> find_seats(const Graph& graph, const Placement& listed) {
+  std::vector<GroupSeat> seats(graph.num_groups());
+  for (std::size_t v = 0; v < listed.size(); ++v) {
+    const auto group = graph.group(OperatorId(v));
+    if (!group || !listed[v].valid()) continue;
+    GroupSeat& seat = seats[group->index()];
+    if (!seat.first.valid()) seat.first = OperatorId(v);
+    if (listed[v] != listed[seat.first.index()]) seat.apart = OperatorId(v);
   }
-  if (!first) return std::nullopt;
-  return listed[first->index()];
+  return seats;
 }
 
 void place_backward(Reader& in, const Value& root, const Graph& graph, Placement& placement) {
-  const Placement listed = placement;
-  for (std::size_t v = 0; v < placement.size() && !in.failed(); ++v) {
-    const OperatorId op(v);
+  const std::vector<GroupSeat> seats = find_seats(graph, placement);
+  for (std::size_t v = 0; v < placement.size(); ++v) {
     if (placement[v].valid()) continue;
+    const OperatorId op(v);
     const auto group = graph.group(op);
-    if (group && graph.phase(op) == Phase::backward) {
-      placement[v] = device_of_group(in, root, graph, *group, listed).value_or(DeviceId());
-    }
-    if (!placement[v].valid()) {
+    const bool follows = group && graph.phase(op) == Phase::backward;
+    const GroupSeat seat = follows ? seats[group->index()] : GroupSeat{};
+    if (!seat.first.valid()) {
       in.fail(root,
               fmt::format("operator {} has no device in this split", in_quotes(graph.id(op))));
+      return;
     }
+    if (seat.apart.valid()) {
+      in.fail(root,
+              fmt::format("operators {} and {} of one colocation group are on different devices, "
+                          "so it is open where operator {} goes",
+                          in_quotes(graph.id(seat.first)), in_quotes(graph.id(seat.apart)),
+                          in_quotes(graph.id(op))));
+      return;
+    }
+    placement[v] = placement[seat.first.index()];
   }
 }
 

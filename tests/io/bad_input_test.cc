@@ -97,6 +97,9 @@ TEST(BadInput, InGraphs) {
       {"a column twice",
        R"({"format": "cleave.graph/1", "time_columns": ["t", "t"], "operators": [{"id": "a", "times_ms": {"t": 1}}]})",
        "f", "time column 't' is named twice"},
+      {"columns without end",
+       R"({"format": "cleave.graph/1", "time_columns": [)" + repeated("\"t\",", 300) + R"("t"]})",
+       "f, /time_columns", "more than 256 time columns"},
       {"no operators", graph_with(""), "f", "the graph has no operators"},
       {"an unknown field", graph_with(R"({"id": "a", "time_ms": {"t": 1}})"), "f, /operators/0",
        "the field 'time_ms' is not known here; known are id, name, phase, memory_bytes, times_ms, "
@@ -339,6 +342,8 @@ TEST(BadInput, InDevices) {
       {"no devices", "format: cleave.devices/1", "f, line 1", "the field 'devices' is missing"},
       {"zero devices", "format: cleave.devices/1\ndevices: []\n", "f, line 2, /devices",
        "the machine has no devices"},
+      {"classes without end", with("") + repeated("  - class: a\n", 300), "f, line 3, /devices",
+       "more than 256 device classes"},
       {"count 0", with("    count: 0\n"), "f, line 3, /devices",
        "device class 'a' has count 0; at least 1 is needed"},
       {"a negative count", with("    count: -3\n"), "f, line 4, /devices/0/count",

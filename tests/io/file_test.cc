@@ -63,6 +63,14 @@ TEST_F(File, FullDiskLeavesNothing) {
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 
+TEST_F(File, IsWrittenBesideWhatAKilledRunLeft) {
+  const fs::path file = folder_ / "plan.json";
+  std::ofstream(file.string() + "." + std::to_string(::getpid()) + "-0.tmp") << "half";
+  ASSERT_TRUE(write_file(file, "whole"));
+  EXPECT_EQ(contents(file), "whole");
+  EXPECT_EQ(count_files(), 2U);
+}
+
 TEST_F(File, BehindALinkIsReplacedNotTheLink) {
   const fs::path file = folder_ / "target.json";
   const fs::path link = folder_ / "link.json";

@@ -93,7 +93,7 @@ TEST_F(Split, DoesNotGuessWhereAGroupGoesThatIsApart) {
      "isBackwardNode": 1}]})";
   EXPECT_EQ(fault(R"({"cpus": [], "fpgas": [{"nodes": [1]}, {"nodes": [2]}]})", kApart),
             ": operators '1' and '2' of one colocation group are on different devices, so it is "
-            "open where the rest of the group goes");
+            "open where operator '3' goes");
 }
 
 }  // namespace
