@@ -75,7 +75,8 @@ class Handler final : public YAML::EventHandler {
   void at(const YAML::Mark& mark) { document_.set_line(mark.line + 1); }
   void open(const YAML::Mark& mark, Kind kind) {
     at(mark);
-    if (document_.expects_key()) fail("a key has to be a word, not a list or a map");
+    if (document_.expects_key())
+      fail("a key has to be a word, not a list or a map; or a bracket is not closed");
     report(document_.open(kind));
   }
   void close() { report(document_.close()); }

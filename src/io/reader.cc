@@ -73,8 +73,8 @@ void Reader::only(const Value& object, std::initializer_list<std::string_view> k
   if (!expect(object, Kind::object)) return;
   for (const auto& [key, value] : object.members()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    fail(object, fmt::format("the field {} is not known here; known are {}", in_quotes(key),
-                             fmt::join(known, ", ")));
+    fail(value, fmt::format("the field {} is not known here; known are {}", in_quotes(key),
+                            fmt::join(known, ", ")));
   }
 }
 
