@@ -17,6 +17,8 @@ using model::PlanStatus;
 using model::Problem;
 using throughput::Answer;
 
+void PrintTo(const Solver& solver, std::ostream* out) { *out << solver.name; }
+
 class EverySolver : public testing::TestWithParam<Solver> {};
 
 // Tries the property on as many random problems as asked for, and says how many that were.
@@ -25,7 +27,7 @@ void expect_no_failure(const std::string& property, const Applies& applies,
   const auto start = std::chrono::steady_clock::now();
   const auto failure =
       find_failure(settings().first_seed, settings().instances, applies, find_fault);
-  EXPECT_FALSE(failure) << failure->to_string();
+  ASSERT_FALSE(failure) << failure->to_string();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   std::cout << property << ": " << settings().instances << " instances from seed "
             << settings().first_seed << " in " << seconds.count() << " s\n";
@@ -58,6 +60,8 @@ struct Spoilt {
   std::function<void(Answer&, const Problem&, const base::Limits&)> spoil;
   std::string fault;  ///< part of the sentence
 };
+
+void PrintTo(const Spoilt& spoilt, std::ostream* out) { *out << spoilt.name; }
 
 class TheSuite : public testing::TestWithParam<Spoilt> {};
 

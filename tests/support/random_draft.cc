@@ -32,7 +32,8 @@ class Generator {
   Generator(Random& random, const Size& size) : random_(random), size_(size) {}
 
   Draft draft() {
-    weights_ = pick({Weights::equal, Weights::small, Weights::small, Weights::large});
+    weights_ =
+        pick({Weights::equal, Weights::small, Weights::small, Weights::large, Weights::large});
     add_classes();
     add_nodes();
     add_operators();
@@ -62,7 +63,8 @@ class Generator {
     constexpr std::array<const char*, 4> kNames = {"acc", "cpu", "npu", "dsp"};
     const std::size_t columns = index_between(1, 3);
     draft_.time_columns.assign(kNames.begin(), kNames.begin() + static_cast<int>(columns));
-    int devices = static_cast<int>(random_.between(1, size_.max_devices));
+    const int fewest = random_.chance(0.1) ? 1 : std::min(2, size_.max_devices);
+    int devices = static_cast<int>(random_.between(fewest, size_.max_devices));
     for (std::size_t c = 0; c < kNames.size() && devices > 0; ++c) {
       model::DeviceClass device_class;
       device_class.name = kNames[c];
@@ -82,7 +84,7 @@ class Generator {
 
   void add_nodes() {
     const std::size_t most = size_.max_operators;
-    const std::size_t n = index_between(random_.chance(0.5) ? 1 : (most + 1) / 2, most);
+    const std::size_t n = index_between(random_.chance(0.3) ? 1 : (most + 1) / 2, most);
     const double kind = random_.unit();
     if (n == 1 || kind < 0.5) {
       nodes_.resize(n);

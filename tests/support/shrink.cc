@@ -1,7 +1,9 @@
 #include "support/shrink.h"
 
-#include <algorithm>
+#include <chrono>
 #include <utility>
+
+#include "cleave/base/limits.h"
 
 namespace cleave::support {
 
@@ -26,7 +28,8 @@ void remove_operator(Draft& draft, std::size_t removed) {
 
 class Shrinker {
  public:
-  Shrinker(Draft draft, const Predicate& fails) : draft_(std::move(draft)), fails_(fails) {}
+  Shrinker(Draft draft, const Predicate& fails, const base::Limits& limits)
+      : draft_(std::move(draft)), fails_(fails), deadline_(limits) {}
 
   Draft run() {
     do {
@@ -44,6 +47,7 @@ class Shrinker {
   // Keeps what `change` does to the draft if it is still a problem that fails.
   template <class Change>
   bool attempt(Change&& change) {
+    if (deadline_.reached()) return false;
     Draft candidate = draft_;
     change(candidate);
     const auto problem = build(candidate);
@@ -152,13 +156,16 @@ class Shrinker {
 
   Draft draft_;
   const Predicate& fails_;
+  base::Deadline deadline_;
   bool changed_ = false;
 };
 
 }  // namespace
 
 Draft shrink(Draft draft, const Predicate& fails) {
-  return Shrinker(std::move(draft), fails).run();
+  base::Limits limits;
+  limits.time = std::chrono::seconds(60);
+  return Shrinker(std::move(draft), fails, limits).run();
 }
 
 }  // namespace cleave::support
