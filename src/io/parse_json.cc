@@ -117,8 +117,9 @@ class Handler final : public Json::json_sax_t {
     return true;
   }
   bool report(Document::Fault fault) {
-    if (fault) error_ = *std::move(fault);
-    return !fault;
+    if (!fault) return true;
+    error_ = *std::move(fault);
+    return false;
   }
   bool fail(std::string message, std::string place) {
     return report(base::bad_input(std::move(message), std::move(place)));
