@@ -17,8 +17,6 @@ using model::PlanStatus;
 using model::Problem;
 using throughput::Answer;
 
-void PrintTo(const Solver& solver, std::ostream* out) { *out << solver.name; }
-
 class EverySolver : public testing::TestWithParam<Solver> {};
 
 // Tries the property on as many random problems as asked for, and says how many that were.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Solver {
                                    const base::ProgressSink&)>
       plan;
 };
+
+/// How GoogleTest names it.
+inline void PrintTo(const Solver& solver, std::ostream* out) { *out << solver.name; }
 
 [[nodiscard]] bool is_contiguous_throughput(const model::Problem& problem);
 
