@@ -64,6 +64,14 @@ void IdealStore::load(Index ideal, Draft& draft) const {
   draft.open.assign(open(ideal).begin(), open(ideal).end());
 }
 
+void IdealStore::charge(Draft& draft, const OpenEdge& open, Amount sign) const {
+  const std::size_t phase = graph_.edges[open.edge].phase;
+  for (std::size_t row = 0; row < graph_.weights.size(); ++row) {
+    draft.sums[cut_offset_ + (row * graph_.phases + phase) * 2 + open.producer_inside] +=
+        sign * graph_.weights[row][open.edge];
+  }
+}
+
 // Adds the ready node `v`. The edge lists are sorted by edge, so one merge updates the open ones.
 void IdealStore::extend(Draft& draft, Node v) {
   draft.header.hash ^= node_hash_[v];
@@ -71,13 +79,6 @@ void IdealStore::extend(Draft& draft, Node v) {
   insert(draft.bits.data(), v);
   for (std::size_t i = 0; i < cut_offset_; ++i) draft.sums[i] += graph_.times[v * cut_offset_ + i];
 
-  const auto charge = [&](const OpenEdge& open, Amount sign) {
-    const std::size_t phase = graph_.edges[open.edge].phase;
-    for (std::size_t row = 0; row < graph_.weights.size(); ++row) {
-      draft.sums[cut_offset_ + (row * graph_.phases + phase) * 2 + open.producer_inside] +=
-          sign * graph_.weights[row][open.edge];
-    }
-  };
   merged_.clear();
   auto old = draft.open.cbegin();
   for (const std::uint32_t e : graph_.edges_of(v)) {
@@ -85,12 +86,12 @@ void IdealStore::extend(Draft& draft, Node v) {
     OpenEdge now{e, 0, 0};
     if (old != draft.open.cend() && old->edge == e) {
       now = *old++;
-      charge(now, -1);
+      charge(draft, now, -1);
     }
     now.inside = (now.inside + 1u) & 0x7fffffffu;
     if (graph_.edges[e].producer == v) now.producer_inside = 1;
     if (now.inside == graph_.edges[e].num_pins) continue;
-    charge(now, +1);
+    charge(draft, now, +1);
     merged_.push_back(now);
   }
   merged_.insert(merged_.end(), old, draft.open.cend());
@@ -105,6 +106,33 @@ void IdealStore::extend(Draft& draft, Node v) {
       draft.ready.insert(std::lower_bound(draft.ready.begin(), draft.ready.end(), next), next);
     }
   }
+}
+
+// Takes out `v`, the reverse of extend().
+void IdealStore::retract(Draft& draft, Node v) {
+  draft.header.hash ^= node_hash_[v];
+  draft.header.memory -= graph_.memory[v];
+  draft.bits[v / 64] &= ~(Word{1} << (v % 64));
+  for (std::size_t i = 0; i < cut_offset_; ++i) draft.sums[i] -= graph_.times[v * cut_offset_ + i];
+  merged_.clear();
+  auto old = draft.open.cbegin();
+  for (const std::uint32_t e : graph_.edges_of(v)) {
+    while (old != draft.open.cend() && old->edge < e) merged_.push_back(*old++);
+    OpenEdge now{e, graph_.edges[e].num_pins & 0x7fffffffu, 1};
+    if (old != draft.open.cend() && old->edge == e) {
+      now = *old++;
+      charge(draft, now, -1);
+    }
+    now.inside = (now.inside - 1u) & 0x7fffffffu;
+    if (graph_.edges[e].producer == v) now.producer_inside = 0;
+    if (now.inside == 0) continue;
+    charge(draft, now, +1);
+    merged_.push_back(now);
+  }
+  merged_.insert(merged_.end(), old, draft.open.cend());
+  draft.open.swap(merged_);
+  for (const Node next : graph_.successors(v)) std::erase(draft.ready, next);
+  draft.ready.insert(std::lower_bound(draft.ready.begin(), draft.ready.end(), v), v);
 }
 
 // The stored ideal with the nodes of both sets.
@@ -178,6 +206,34 @@ IdealStore::Index IdealStore::grow(Index ideal, std::size_t slot) {
   }
   grown(ideal)[slot] = index;
   return index;
+}
+
+std::vector<Node> IdealStore::removable(Index ideal) const {
+  std::vector<Node> nodes;
+  const Word* const inside = bits(ideal);
+  for (std::size_t word = 0; word < words_; ++word) {
+    for (Word rest = inside[word]; rest != 0; rest &= rest - 1) {
+      const auto v =
+          static_cast<Node>(word * 64 + static_cast<std::size_t>(std::countr_zero(rest)));
+      const auto after = graph_.successors(v);
+      if (std::none_of(after.begin(), after.end(), [&](Node w) { return contains(inside, w); })) {
+        nodes.push_back(v);
+      }
+    }
+  }
+  return nodes;
+}
+
+IdealStore::Index IdealStore::shrink(Index ideal, Node v) {
+  union_.assign(bits(ideal), bits(ideal) + words_);
+  union_[v / 64] &= ~(Word{1} << (v % 64));
+  if (const Index known = find(header(ideal).hash ^ node_hash_[v], union_.data(), union_.data());
+      known != kNone) {
+    return known;
+  }
+  load(ideal, draft_);
+  retract(draft_, v);
+  return store(draft_);
 }
 
 IdealStore::Index IdealStore::join(Index ideal, const Word* set) {

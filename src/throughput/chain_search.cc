@@ -22,6 +22,8 @@ ChainSearch::Outcome ChainSearch::run(const Options& options,
   options_ = options;
   on_found_ = &on_found;
   outcome_ = Outcome{};
+  ideals_before_ = store_.size();
+  priced_ = 0;
   states_.clear();
   std::fill(first_state_.begin(), first_state_.end(), kNone);
   for (auto& level : by_level_) level.clear();
@@ -49,7 +51,8 @@ ChainSearch::Outcome ChainSearch::run(const Options& options,
 }
 
 bool ChainSearch::out_of_effort() {
-  if (options_.max_steps > 0 && outcome_.steps >= options_.max_steps) {
+  outcome_.effort = priced_ + kNewIdealEffort * (store_.size() - ideals_before_);
+  if (options_.max_effort > 0 && outcome_.effort >= options_.max_effort) {
     outcome_.stop = base::StopReason::states;
   } else if (deadline_.reached()) {
     outcome_.stop = deadline_.reason();
@@ -90,14 +93,26 @@ void ChainSearch::expand(std::uint32_t state, std::size_t kind) {
   }
   const Index start = store_.join(from.ideal, forced);
   explore(from.ideal, start, level, kind);
+  if (outcome_.stop != base::StopReason::finished) return;
 
   for (const Visit& visit : visits_) {
     if (!visit.fits || visit.ideal == from.ideal) continue;
-    if (!frame_.rest_fits(level, store_, visit.ideal)) continue;
+    if (!can_complete(visit.ideal, level)) continue;
     const Amount value = std::max(from.value, visit.load[options_.objective_phase]);
     if (pushed_forward(visit, level, kind, value)) continue;
     reach(visit.ideal, level, value, state, kind);
   }
+}
+
+bool ChainSearch::can_complete(Index ideal, std::size_t level) const {
+  if (!frame_.rest_fits(level, store_, ideal)) return false;
+  if (options_.completion == nullptr || store_.ready(ideal).empty()) return true;
+  std::size_t others = 0;
+  for (std::size_t q = 0; q < graph_.num_kinds; ++q) {
+    if (q != options_.reference) others += levels_.left(level, q);
+  }
+  return options_.completion->possible(levels_.left(level, options_.reference), others,
+                                       store_.time(ideal, options_.reference, 0));
 }
 
 // All ideals from `start` on that one device of the kind might add to `source`.
@@ -118,7 +133,7 @@ void ChainSearch::explore(Index source, Index start, std::size_t level, std::siz
     }
     if (visit_epoch_[ideal] == epoch_) return;
     visit_epoch_[ideal] = epoch_;
-    ++outcome_.steps;
+    ++priced_;
     const StagePricer::Price price = pricer_.price(ideal);
     if (!price.can_grow(caps) || price.memory > graph_.kind_memory[kind]) {
       visit_slot_[ideal] = kNone;
@@ -136,7 +151,7 @@ void ChainSearch::explore(Index source, Index start, std::size_t level, std::siz
       if (contains(permitted, v) && graph_.is_allowed(v, kind)) visit(store_.grow(ideal, slot));
     }
     // A stage can hold very many ideals; notice limits on the way (the outcome is then partial).
-    if ((i & 0xfff) == 0xfff && out_of_effort()) return;
+    if ((i & 0xff) == 0xff && out_of_effort()) return;
   }
 }
 
@@ -151,7 +166,8 @@ bool ChainSearch::pushed_forward(const Visit& visit, std::size_t level, std::siz
     const Node v = ready[slot];
     if (!graph_.is_allowed(v, kind) || !contains(frame_.permitted(level), v)) continue;
     const Index grown = store_.grow(visit.ideal, slot);
-    if (visit_epoch_[grown] != epoch_ || visit_slot_[grown] == kNone) continue;
+    if (grown >= visit_epoch_.size() || visit_epoch_[grown] != epoch_) continue;
+    if (visit_slot_[grown] == kNone) continue;
     const Visit& larger = visits_[visit_slot_[grown]];
     if (!larger.fits || larger.load[options_.objective_phase] > harmless) continue;
     bool free = true;
@@ -223,14 +239,8 @@ Found ChainSearch::trace(std::uint32_t state) const {
   Found found;
   found.value = states_[state].value;
   for (std::uint32_t s = state; states_[s].parent != kNone; s = states_[s].parent) {
-    reduce::ChainStage stage;
-    stage.kind = states_[s].kind;
-    const Word* const after = store_.bits(states_[s].ideal);
-    const Word* const before = store_.bits(states_[states_[s].parent].ideal);
-    for (Node v = 0; v < graph_.num_nodes; ++v) {
-      if (contains(after, v) && !contains(before, v)) stage.nodes.push_back(v);
-    }
-    found.chain.push_back(std::move(stage));
+    found.chain.push_back(
+        make_stage(store_, states_[states_[s].parent].ideal, states_[s].ideal, states_[s].kind));
   }
   std::reverse(found.chain.begin(), found.chain.end());
   return found;

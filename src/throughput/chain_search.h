@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cleave/base/limits.h"
+#include "cleave/bounds/profile.h"
 #include "throughput/frame.h"
 #include "throughput/order_search.h"
 #include "throughput/stage_pricer.h"
@@ -21,16 +22,22 @@ class ChainSearch {
     Caps caps;                        ///< loads of all stages
     std::size_t objective_phase = 0;  ///< whose largest load is minimised
     Amount lower_bound = 0;           ///< proven for that largest load
-    std::uint64_t max_steps = 0;      ///< stages priced in this run; 0: no limit
+    std::uint64_t max_effort = 0;     ///< see Outcome::effort; 0: no limit
     base::Bytes max_memory = base::Bytes::max();
+    /// What a profile says about thresholds at least as large as the cap; may be null.
+    const bounds::Completion* completion = nullptr;
+    std::size_t reference = 0;  ///< the profile's kind
   };
   struct Outcome {
     std::optional<Found> best;  ///< within the caps
     /// True: `best` is optimal among chains within the caps, or there are none.
     bool exhausted = false;
     base::StopReason stop = base::StopReason::finished;
-    std::uint64_t steps = 0;
+    std::uint64_t effort = 0;  ///< stages priced, and kNewIdealEffort for each new ideal
   };
+
+  /// Storing a new ideal takes about as long as pricing so many stages.
+  static constexpr std::uint64_t kNewIdealEffort = 8;
 
   /// REQUIRES: all arguments outlive the search.
   ChainSearch(const Contracted& graph, const Levels& levels, Frame& frame, IdealStore& store,
@@ -60,6 +67,7 @@ class ChainSearch {
 
   void expand(std::uint32_t state, std::size_t kind);
   void explore(Index source, Index start, std::size_t level, std::size_t kind);
+  [[nodiscard]] bool can_complete(Index ideal, std::size_t level) const;
   [[nodiscard]] bool pushed_forward(const Visit& visit, std::size_t level, std::size_t kind,
                                     Amount value);
   void reach(Index ideal, std::size_t level, Amount value, std::uint32_t parent, std::size_t kind);
@@ -79,6 +87,8 @@ class ChainSearch {
   Options options_;
   const std::function<void(const Found&)>* on_found_ = nullptr;
   Outcome outcome_;
+  std::size_t ideals_before_ = 0;
+  std::uint64_t priced_ = 0;
   std::vector<State> states_;
   std::vector<std::uint32_t> first_state_;            // [ideals]
   std::vector<std::vector<std::uint32_t>> by_level_;  // [levels]

@@ -9,6 +9,20 @@
 
 namespace cleave::throughput {
 
+/// The stage that leads from one ideal to another that holds it.
+[[nodiscard]] inline reduce::ChainStage make_stage(const ideals::IdealStore& store,
+                                                   ideals::IdealStore::Index from,
+                                                   ideals::IdealStore::Index to, std::size_t kind) {
+  reduce::ChainStage stage;
+  stage.kind = kind;
+  for (Node v = 0; v < store.graph().num_nodes; ++v) {
+    if (ideals::contains(store.bits(to), v) && !ideals::contains(store.bits(from), v)) {
+      stage.nodes.push_back(v);
+    }
+  }
+  return stage;
+}
+
 /// Prices the stage J ∖ I for one I and many J ⊇ I, in time proportional to the edges that J cuts.
 ///
 /// With the edges that I and J cut noted with each ideal, cut(J ∖ I) = cut(I) + cut(J) −

@@ -60,6 +60,10 @@ class IdealStore {
 
   /// The ideal grown by its ready node number `slot`.
   Index grow(Index ideal, std::size_t slot);
+  /// The ideal without its node `v`. REQUIRES: `v` is inside and none of its successors is.
+  Index shrink(Index ideal, Node v);
+  /// The nodes that shrink() can take out.
+  [[nodiscard]] std::vector<Node> removable(Index ideal) const;
   /// The smallest stored or new ideal that is the union of `ideal` and the down-set `set`.
   /// REQUIRES: `set` is a down-set.
   Index join(Index ideal, const Word* set);
@@ -124,6 +128,8 @@ class IdealStore {
   };
   void load(Index ideal, Draft& draft) const;
   void extend(Draft& draft, Node v);
+  void retract(Draft& draft, Node v);
+  void charge(Draft& draft, const OpenEdge& open, Amount sign) const;
   [[nodiscard]] Index find(std::uint64_t hash, const Word* a, const Word* b) const;
   Index store(const Draft& draft);
   void rehash();

@@ -1,0 +1,271 @@
+#include "throughput/phase_search.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "cleave/bounds/node_cuts.h"
+
+namespace cleave::throughput {
+namespace {
+
+using base::StopReason;
+
+constexpr std::string_view kWindows = "work within windows";
+constexpr std::string_view kNodes = "minimum cut around an operator";
+constexpr std::string_view kProfile = "cheapest cuts along the model";
+constexpr std::string_view kExhausted = "exhausted search";
+
+constexpr std::size_t kOrders = 24;
+constexpr std::size_t kMaxPositions = 3000;  // at which one order may be cut
+constexpr std::uint64_t kFirstEffort = 1'500'000;
+constexpr std::size_t kFirstRanges = 100;
+constexpr std::size_t kMostRanges = 10'000;
+constexpr std::size_t kRangesPerNode = 20;
+constexpr std::size_t kLargestPool = 8'000;
+constexpr double kSmallestFraction = 1.0 / 8;
+constexpr int kMemoryFailures = 8;  // in a row without progress, then the limit has stopped us
+constexpr int kThresholds = 3;      // tried in a round, if none is settled
+// Spreads of the profile's tiers, in hundredths of an even share of the work.
+constexpr int kSpreads[] = {98, 92, 84, 70, 45};
+
+// The kind that most of the devices that pay transfers are of; the profile's reference.
+std::optional<std::size_t> find_reference(const Contracted& graph) {
+  std::optional<std::size_t> best;
+  if (graph.phases != 1 || graph.transfers != model::Transfers::serial) return best;
+  for (std::size_t q = 0; q < graph.num_kinds; ++q) {
+    if (graph.kind_weights[q] < 0) continue;
+    if (!best || graph.kind_count[q] > graph.kind_count[*best]) best = q;
+  }
+  return best;
+}
+
+}  // namespace
+
+PhaseSearch::PhaseSearch(const Contracted& graph, const base::Limits& limits,
+                         const base::Deadline& deadline, std::uint64_t& effort_spent)
+    : graph_(graph),
+      limits_(limits),
+      deadline_(deadline),
+      effort_spent_(effort_spent),
+      levels_(graph),
+      reach_(graph),
+      frame_(graph, levels_, reach_),
+      orders_(propose_orders(graph, kOrders, limits.seed)),
+      reference_(find_reference(graph)) {}
+
+PhaseSearch::Result PhaseSearch::minimise(const Caps& caps, std::size_t phase, Amount lower_bound,
+                                          const Report& report) {
+  caps_ = caps;
+  phase_ = phase;
+  report_ = &report;
+  result_ = Result{};
+  result_.lower_bound = lower_bound;
+  result_.method = kWindows;
+  fraction_ = 1.0;
+  memory_failures_ = 0;
+
+  split_orders();
+  raise_by_windows();
+  if (open())
+    raise(bounds::least_load_of_a_node(graph_, phase_, result_.lower_bound, deadline_), kNodes);
+  std::uint64_t effort = kFirstEffort;
+  if (open()) exhaust(effort, 1);
+  for (std::size_t ranges = kFirstRanges; open();) {
+    if (reference_ && ranges <= std::min(kMostRanges, kRangesPerNode * graph_.num_nodes)) {
+      raise_by_profile(ranges);
+      if (open()) search_pool();
+      ranges = ranges * 7 / 2;
+    }
+    effort *= 2;
+    if (open()) exhaust(effort, kThresholds);
+  }
+  return std::move(result_);
+}
+
+void PhaseSearch::accept(const Found& found) {
+  if (result_.best && result_.best->value <= found.value) return;
+  result_.best = found;
+  memory_failures_ = 0;
+  caps_.by_phase[phase_] = found.value - 1;
+  (*report_)(result_);
+  check_gap();
+}
+
+void PhaseSearch::raise(Amount bound, std::string_view method) {
+  if (bound <= result_.lower_bound) return;
+  result_.lower_bound = bound;
+  result_.method = method;
+  memory_failures_ = 0;
+  (*report_)(result_);
+  check_gap();
+}
+
+void PhaseSearch::check_gap() {
+  if (!result_.best || result_.lower_bound >= result_.best->value) return;
+  const auto gap = static_cast<double>(result_.best->value - result_.lower_bound);
+  if (gap <= limits_.gap * static_cast<double>(result_.best->value)) {
+    result_.stop = StopReason::gap;
+  }
+}
+
+void PhaseSearch::split_orders() {
+  for (const auto& order : orders_) {
+    if (deadline_.reached()) return;
+    const auto found =
+        best_intervals(graph_, levels_, order, caps_, phase_, kMaxPositions, deadline_);
+    if (found) accept(*found);
+  }
+}
+
+// The smallest threshold that `refuted` does not refute, between the bound and the incumbent.
+template <class Refuted>
+Amount bisect(Amount low, Amount high, const Refuted& refuted) {
+  if (low > high) return low;
+  if (refuted(high)) return high + 1;
+  while (low < high) {
+    const Amount middle = low + (high - low) / 2;
+    if (refuted(middle)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+void PhaseSearch::raise_by_windows() {
+  raise(bisect(result_.lower_bound, caps_.by_phase[phase_],
+               [&](Amount value) {
+                 Caps trial = caps_;
+                 trial.by_phase[phase_] = value;
+                 frame_.set_caps(trial);
+                 return frame_.refuted();
+               }),
+        kWindows);
+}
+
+std::optional<bounds::Completion> PhaseSearch::completion(Amount value) {
+  if (!profile_) return std::nullopt;
+  Caps trial = caps_;
+  trial.by_phase[phase_] = value;
+  frame_.set_caps(trial);
+  bounds::Profile::Machine machine;
+  machine.references = graph_.kind_count[*reference_];
+  // The most work of c devices of the other kinds, whichever they are.
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    if (levels_.used(level, *reference_) > 0) continue;
+    std::size_t count = 0;
+    for (std::size_t q = 0; q < graph_.num_kinds; ++q) count += levels_.used(level, q);
+    if (count >= machine.others.size()) machine.others.resize(count + 1, 0);
+    machine.others[count] = std::max(machine.others[count], frame_.capacity(level, *reference_, 0));
+  }
+  return std::optional<bounds::Completion>(std::in_place, *profile_, value, machine);
+}
+
+void PhaseSearch::raise_by_profile(std::size_t num_ranges) {
+  if (!cuts_) cuts_.emplace(graph_, reach_, *reference_);
+  std::vector<Amount> spreads;
+  for (const int hundredths : kSpreads) {
+    spreads.push_back(cuts_->total_work() / 100 * hundredths /
+                      static_cast<Amount>(graph_.kind_count[*reference_]));
+  }
+  profile_.emplace(*cuts_, num_ranges, spreads);
+  boundaries_.clear();
+  profile_->compute(deadline_, &boundaries_);
+  raise(bisect(result_.lower_bound, caps_.by_phase[phase_],
+               [&](Amount value) { return completion(value)->refuted(); }),
+        kProfile);
+}
+
+void PhaseSearch::search_pool() {
+  IdealStore store(graph_);
+  PoolSearch pool(graph_, levels_, store, deadline_);
+  const std::size_t words = reach_.words();
+  const std::size_t count = boundaries_.size() / words;
+  const std::size_t stride = 1 + count / kLargestPool;
+  for (std::size_t i = 0; i < count; i += stride) pool.add(store.intern(&boundaries_[i * words]));
+  constexpr std::size_t kAround = 400;
+  if (result_.best) pool.add_around(result_.best->chain, kAround);
+  while (open() && !deadline_.reached()) {
+    const auto found = pool.best(caps_, phase_);
+    if (!found) break;
+    accept(*found);
+    pool.clear();
+    pool.add_around(found->chain, kAround);
+  }
+}
+
+// Between the bound and the largest value worth looking at. Without an incumbent the top may be
+// astronomically far: grow from the bound instead.
+Amount PhaseSearch::threshold() const {
+  const Amount bound = result_.lower_bound;
+  const Amount top = caps_.by_phase[phase_];
+  if (!result_.best) {
+    const Amount step = std::max<Amount>(1, bound / 2);
+    return top - bound <= step ? top : bound + step;
+  }
+  if (fraction_ >= 1.0) return top;
+  return bound + static_cast<Amount>(static_cast<double>(top - bound) * fraction_);
+}
+
+// Right below the incumbent settles most inputs. Where that is too much, thresholds nearer to the
+// bound are refuted sooner.
+void PhaseSearch::exhaust(std::uint64_t effort, int failures) {
+  while (open()) {
+    ChainSearch::Options options;
+    options.caps = caps_;
+    options.objective_phase = phase_;
+    options.lower_bound = result_.lower_bound;
+    options.max_memory = limits_.memory;
+    options.max_effort = effort;
+    if (limits_.states < std::numeric_limits<std::uint64_t>::max()) {
+      if (effort_spent_ >= limits_.states) {
+        result_.stop = StopReason::states;
+        return;
+      }
+      options.max_effort = std::min(effort, limits_.states - effort_spent_);
+    }
+    const Amount target = threshold();
+    options.caps.by_phase[phase_] = target;
+    const auto table = completion(target);
+    if (table && table->refuted()) {
+      raise(target + 1, kProfile);
+      continue;
+    }
+    if (table) {
+      options.completion = &*table;
+      options.reference = *reference_;
+    }
+    if (!search_) {
+      store_ = std::make_unique<IdealStore>(graph_);
+      search_ = std::make_unique<ChainSearch>(graph_, levels_, frame_, *store_, deadline_);
+    }
+    const ChainSearch::Outcome outcome =
+        search_->run(options, [&](const Found& found) { accept(found); });
+    effort_spent_ += outcome.effort;
+    if (outcome.exhausted) {
+      // All chains within the target are beaten, or equalled by the one found.
+      raise(outcome.best ? outcome.best->value : target + 1, kExhausted);
+      fraction_ = std::min(1.0, fraction_ * 2);
+      continue;
+    }
+    switch (outcome.stop) {
+      case StopReason::memory:
+        if (++memory_failures_ == kMemoryFailures) {
+          result_.stop = StopReason::memory;
+          return;
+        }
+        search_.reset();  // its tables; the next threshold needs others
+        store_.reset();
+        [[fallthrough]];
+      case StopReason::states:
+        if (--failures == 0 || target == result_.lower_bound) return;
+        fraction_ = fraction_ > kSmallestFraction ? fraction_ / 2 : 1.0;
+        break;
+      default:
+        result_.stop = outcome.stop;
+    }
+  }
+}
+
+}  // namespace cleave::throughput
