@@ -324,28 +324,17 @@ base::Status find_obstacle(const Problem& problem, const Contracted& graph) {
   return std::monostate{};
 }
 
-}  // namespace
-
-base::Result<Contracted> contract(const Problem& problem) {
+// Fuses operators into the given parts; `arcs` are over parts, acyclic.
+base::Result<Contracted> assemble(const Problem& problem, const std::vector<std::uint32_t>& part_of,
+                                  std::size_t num_parts, std::vector<Arc> arcs, bool phases_apart) {
   const Graph& g = problem.graph();
-  const Units units = find_units(g);
-  const std::size_t num_units = units.has_forward.size();
-  const std::vector<Arc> unit_arcs = contiguity_arcs(g, units);
   Contracted graph;
-  const std::vector<std::uint32_t> component =
-      find_components(num_units, group_by_source(num_units, unit_arcs), graph.num_nodes);
-
-  std::vector<Arc> arcs;
-  for (const Arc& arc : unit_arcs) {
-    if (component[arc.first] != component[arc.second]) {
-      arcs.emplace_back(component[arc.first], component[arc.second]);
-    }
-  }
+  graph.num_nodes = num_parts;
   sort_unique(arcs);
   std::vector<std::uint32_t> rank(graph.num_nodes, 0xffffffff);
   for (std::uint32_t i = 0; i < g.num_operators(); ++i) {
     const OperatorId op = g.topological_order()[i];
-    std::uint32_t& r = rank[component[units.of_operator[op.index()]]];
+    std::uint32_t& r = rank[part_of[op.index()]];
     r = std::min(r, i);
   }
   const std::vector<Node> number = number_topologically(graph.num_nodes, arcs, rank);
@@ -358,12 +347,12 @@ base::Result<Contracted> contract(const Problem& problem) {
   std::vector<Node> node_of(g.num_operators());
   graph.members.resize(graph.num_nodes);
   for (const OperatorId op : g.topological_order()) {
-    node_of[op.index()] = number[component[units.of_operator[op.index()]]];
+    node_of[op.index()] = number[part_of[op.index()]];
     graph.members[node_of[op.index()]].push_back(op);
   }
 
   graph.num_kinds = problem.num_kinds();
-  graph.phases = problem.schedule() == model::Schedule::gpipe ? 2 : 1;
+  graph.phases = phases_apart && problem.schedule() == model::Schedule::gpipe ? 2 : 1;
   graph.transfers = problem.transfers();
   for (std::size_t q = 0; q < graph.num_kinds; ++q) {
     const model::Kind& kind = problem.kind(model::KindId(q));
@@ -397,6 +386,26 @@ base::Result<Contracted> contract(const Problem& problem) {
   set_edges(problem, node_of, graph);
   if (auto status = find_obstacle(problem, graph); !status) return std::move(status).error();
   return graph;
+}
+
+}  // namespace
+
+base::Result<Contracted> contract(const Problem& problem) {
+  Units units = find_units(problem.graph());
+  const std::size_t num_units = units.has_forward.size();
+  std::vector<Arc> arcs = contiguity_arcs(problem.graph(), units);
+  std::size_t num_components = 0;
+  const std::vector<std::uint32_t> component =
+      find_components(num_units, group_by_source(num_units, arcs), num_components);
+  for (Arc& arc : arcs) arc = {component[arc.first], component[arc.second]};
+  std::erase_if(arcs, [](const Arc& arc) { return arc.first == arc.second; });
+  for (std::uint32_t& part : units.of_operator) part = component[part];
+  return assemble(problem, units.of_operator, num_components, std::move(arcs), true);
+}
+
+base::Result<Contracted> contract_groups(const Problem& problem, bool phases_apart) {
+  const Units units = find_units(problem.graph());
+  return assemble(problem, units.of_operator, units.has_forward.size(), {}, phases_apart);
 }
 
 Contracted reversed(const Contracted& graph) {

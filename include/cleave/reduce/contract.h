@@ -95,6 +95,13 @@ struct Contracted {
 /// O(operators + edges · log), and O(nodes · arcs / 64) for the transitive reduction.
 [[nodiscard]] base::Result<Contracted> contract(const model::Problem& problem);
 
+/// The problem as searches without contiguity see it: only colocation groups are merged, and there
+/// are no arcs. Nodes are numbered by their first operators in topological order. For gpipe,
+/// `phases_apart` false adds up both phases: the loads of 1f1b, whose largest is at most gpipe's
+/// objective for every placement. Errors as of contract(). O(operators + edges · log).
+[[nodiscard]] base::Result<Contracted> contract_groups(const model::Problem& problem,
+                                                       bool phases_apart = true);
+
 /// The same problem with time running backwards: arcs turned round, node v renumbered n − 1 − v.
 /// Chains of down-sets correspond one to one, in reverse order, with equal loads.
 [[nodiscard]] Contracted reversed(const Contracted& graph);
