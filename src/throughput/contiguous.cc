@@ -10,6 +10,7 @@
 #include "cleave/reduce/contract.h"
 #include "throughput/phase_search.h"
 #include "throughput/running_set.h"
+#include "throughput/shortage.h"
 
 namespace cleave::throughput {
 namespace {
@@ -189,9 +190,7 @@ class Planner {
     answer_.stop = stop;
     if (infeasible) {
       answer_.status = PlanStatus::infeasible;
-      answer_.reason =
-          "every way to cut the graph into contiguous stages breaks a device's memory limit or "
-          "puts an operator where it may not be (proven by exhausting them)";
+      answer_.reason = explain_infeasible(problem_, graph_, limits_, deadline_);
     } else if (answer_.placement.empty()) {
       answer_.status = PlanStatus::none;
       answer_.reason = "a limit was reached before any contiguous placement was found";
