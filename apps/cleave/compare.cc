@@ -35,8 +35,7 @@ base::Result<Rival> read_expert(const std::string& file, const model::Problem& p
   if (!placement) return placement.error();
   const check::Verdict verdict = check::examine(problem, *placement);
   return Rival{fmt::format("expert {}", std::filesystem::path(file).filename().string()),
-               verdict.feasible() ? "" : verdict.violations.front(), verdict.objective,
-               verdict.feasible()};
+               describe_breach(problem, verdict), verdict.objective, verdict.feasible()};
 }
 
 // Whether the pipeline beats what needs no planner.
@@ -91,9 +90,11 @@ int run(Arguments& arguments) {
   if (!plan) return fail(plan.error());
   if (!plan->has_placement()) return finish(*plan);
 
-  std::vector<Rival> rivals = to_rivals(solve::alternatives(task->problem, limits.seed));
+  std::vector<Rival> rivals =
+      to_rivals(task->problem, solve::alternatives(task->problem, limits.seed));
   rivals.insert(rivals.end(), experts.begin(), experts.end());
-  const std::string verdict = judge(*plan, to_rivals(solve::simple_alternatives(task->problem)));
+  const std::string verdict =
+      judge(*plan, to_rivals(task->problem, solve::simple_alternatives(task->problem)));
   const std::string text =
       arguments.json
           ? to_json(io::plan_to_json(task->problem, *plan,

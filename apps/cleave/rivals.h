@@ -1,20 +1,21 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "cleave/check/check.h"
 #include "cleave/report/text.h"
 #include "cleave/solve/solve.h"
 
 namespace cleave::app {
 
+/// The first rule that a placement breaks, in a few words, such as "not contiguous" or "over memory
+/// on accelerator1 by 1.20 GiB"; empty where it is feasible.
+[[nodiscard]] std::string describe_breach(const model::Problem& problem,
+                                          const check::Verdict& verdict);
+
 /// Alternatives as the report shows them.
-[[nodiscard]] inline std::vector<report::Rival> to_rivals(
-    const std::vector<solve::Alternative>& alternatives) {
-  std::vector<report::Rival> rivals;
-  for (const solve::Alternative& a : alternatives) {
-    rivals.push_back({a.name, a.note, a.objective, a.feasible});
-  }
-  return rivals;
-}
+[[nodiscard]] std::vector<report::Rival> to_rivals(
+    const model::Problem& problem, const std::vector<solve::Alternative>& alternatives);
 
 }  // namespace cleave::app

@@ -221,13 +221,25 @@ void compute_loads(const Problem& problem, const Placement& placement, Verdict& 
 
 Verdict examine(const Problem& problem, const Placement& placement) {
   Verdict verdict;
-  if (!everywhere_placed(problem, placement, verdict.violations)) return verdict;
+  Violations& violations = verdict.violations;
+  std::size_t known = 0;
+  const auto finish = [&](Rule rule) {
+    if (violations.size() > known) verdict.broken.push_back(rule);
+    known = violations.size();
+  };
+  const bool placed = everywhere_placed(problem, placement, violations);
+  finish(Rule::placed);
+  if (!placed) return verdict;
   compute_loads(problem, placement, verdict);
-  check_allowed(problem, placement, verdict.violations);
-  check_colocation(problem, placement, verdict.violations);
-  check_memory(problem, verdict.devices, verdict.violations);
+  check_allowed(problem, placement, violations);
+  finish(Rule::allowed);
+  check_colocation(problem, placement, violations);
+  finish(Rule::colocation);
+  check_memory(problem, verdict.devices, violations);
+  finish(Rule::memory);
   if (problem.question().placement == model::PlacementRule::contiguous) {
-    check_contiguity(problem, placement, verdict.violations);
+    check_contiguity(problem, placement, violations);
+    finish(Rule::contiguity);
   }
   return verdict;
 }

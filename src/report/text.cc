@@ -121,12 +121,6 @@ std::string describe_slowdown(Duration rival, Duration answer) {
                             : fmt::format("{:.0f}x", times);
 }
 
-// The note, cut where it would make the table too wide to read.
-std::string shortened(const std::string& note) {
-  constexpr std::size_t kMost = 60;
-  return note.size() <= kMost ? note : note.substr(0, kMost - 3) + "...";
-}
-
 }  // namespace
 
 std::string describe_advantage(const Plan& plan, const Rival& rival) {
@@ -183,11 +177,11 @@ std::string comparison_table(const Plan& plan, std::span<const Rival> rivals) {
   table.add({"cleave", format_time(plan.objective), "", std::string(to_string(plan.status))});
   for (const Rival& rival : rivals) {
     if (!rival.objective) {
-      table.add({rival.name, "-", "", shortened(rival.note)});
+      table.add({rival.name, "-", "", rival.note});
       continue;
     }
     const std::string slower = describe_slowdown(*rival.objective, plan.objective);
-    table.add({rival.name, format_time(*rival.objective), slower, shortened(rival.note)});
+    table.add({rival.name, format_time(*rival.objective), slower, rival.note});
   }
   return table.text();
 }

@@ -295,7 +295,14 @@ TEST(ExamineViolations, AreAllNamed) {
   draft.operators[0].group = draft.operators[1].group = "pair";
   draft.classes[1].memory = Bytes(3);
   const Verdict verdict = examine(draft, {0, 1, 2, 0});
-  EXPECT_EQ(verdict.violations.size(), 4u);  // support, colocation, memory, contiguity
+  EXPECT_EQ(verdict.violations.size(), 4u);
+  EXPECT_EQ(verdict.broken,
+            (std::vector{Rule::allowed, Rule::colocation, Rule::memory, Rule::contiguity}));
+}
+
+TEST(ExamineViolations, OperatorsWithoutADeviceEndTheExamination) {
+  EXPECT_EQ(examine(diamond(), {0, 0, 0, -1}).broken, std::vector{Rule::placed});
+  EXPECT_TRUE(examine(diamond(), {0, 0, 0, 0}).broken.empty());
 }
 
 TEST(ExamineViolations, AreCountedWhereThereAreMany) {
@@ -306,6 +313,7 @@ TEST(ExamineViolations, AreCountedWhereThereAreMany) {
   const Verdict verdict = examine(draft, std::vector<std::int32_t>(34, 2));
   ASSERT_EQ(verdict.violations.size(), 21u);
   EXPECT_EQ(verdict.violations.back(), "and 11 more like the one before");
+  EXPECT_EQ(verdict.broken, std::vector{Rule::allowed});
 }
 
 }  // namespace

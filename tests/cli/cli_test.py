@@ -304,6 +304,12 @@ class Compare(CliTest):
         graph = self.write("paper.json", PAPER)
         text = self.run_cleave("compare", graph, "--expert", self.write("s.json", split)).stdout
         self.assertRegex(text, r"(?m)^expert s.json +5.250 ms ")
+        torn = {"fpgas": [{"nodes": [0, 2]}, {"nodes": [1]}], "cpus": []}
+        text = self.run_cleave("compare", graph, "--expert", self.write("torn.json", torn)).stdout
+        self.assertRegex(text, r"(?m)^expert torn.json .* not contiguous$")
+        full = self.write("full.json", dict(PAPER, maxSizePerFPGA=150))
+        text = self.run_cleave("compare", full, "--expert", "s.json").stdout
+        self.assertRegex(text, r"(?m)^expert s.json .* over memory on accelerator1 by 50 B$")
         self.refuse("compare", graph, "--expert", "none.json", says="none.json")
 
 
@@ -413,6 +419,13 @@ class BadInput(CliTest):
                 name = self.write("bad.json", content)
                 self.refuse("plan", name, "-o", "plan.json", says=says)
                 self.assertEqual(self.names(), ["bad.json"])
+
+    def test_stages_larger_than_memory_are_infeasible(self):
+        graph = copy.deepcopy(GRAPH)
+        del graph["machine"][1]
+        graph["machine"][0]["memory"] = 150
+        done = self.refuse("plan", self.write("g.json", graph), expect=3, says="50 bytes short")
+        self.assertIn("begins with operator 'b'", done.stderr)
 
     def test_a_group_larger_than_any_memory_is_infeasible(self):
         graph = copy.deepcopy(GRAPH)

@@ -136,15 +136,14 @@ TEST(Text, ComparisonShowsEveryRival) {
   const std::vector<Rival> rivals{{"one device", "", Duration(3000), true},
                                   {"replicas", "", Duration(20000), true},
                                   {"greedy", "accelerator0 holds too much", Duration(1900), false},
-                                  {"expert", std::string(70, 'x'), std::nullopt, false}};
+                                  {"expert", "found no placement", std::nullopt, false}};
   EXPECT_EQ(comparison_table(plan, rivals),
             "placement   time per sample  slower by\n"
             "cleave             2.000 ns             optimal\n"
             "one device         3.000 ns    +50.00%\n"
             "replicas           20.00 ns        10x\n"
             "greedy             1.900 ns     -5.00%  accelerator0 holds too much\n"
-            "expert                    -             " +
-                std::string(57, 'x') + "...\n");
+            "expert                    -             found no placement\n");
 }
 
 }  // namespace

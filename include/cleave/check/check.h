@@ -10,10 +10,20 @@
 
 namespace cleave::check {
 
+/// The rules of a placement, in the order in which they are checked.
+enum class Rule {
+  placed,      ///< every operator is on a device
+  allowed,     ///< and may be there
+  colocation,  ///< groups are together
+  memory,      ///< devices hold no more than they have
+  contiguity,  ///< devices can be put in a row
+};
+
 /// What a placement is worth, recomputed from the definitions in docs/model.md. Shares no code
 /// with cost or with any solver.
 struct Verdict {
   std::vector<std::string> violations;     ///< one sentence each; empty: feasible
+  std::vector<Rule> broken;                ///< what the violations are about; each rule once
   std::vector<model::DeviceLoad> devices;  ///< [devices]; empty where an operator has no device
   base::Duration objective{0};
 

@@ -68,7 +68,7 @@ struct Rival {
 [[nodiscard]] std::string loads_table(const model::Problem& problem, const model::Plan& plan);
 
 /// The answer and each rival with its time per sample and how much slower than the answer it is,
-/// and the start of its note.
+/// and its note.
 /// REQUIRES: the plan has a placement.
 [[nodiscard]] std::string comparison_table(const model::Plan& plan, std::span<const Rival> rivals);
 
