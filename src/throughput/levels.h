@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -13,13 +14,15 @@ using reduce::Contracted;
 using reduce::Node;
 
 /// How many devices of each kind have been used, as one number (mixed radix). A level reached from
-/// another by using one more device has the larger number.
+/// another by using one more device has the larger number. A chain has no more stages than there
+/// are nodes, so devices of a kind beyond that number are left out.
 class Levels {
  public:
-  explicit Levels(const Contracted& graph) : counts_(graph.kind_count) {
-    for (const std::uint32_t count : counts_) {
+  explicit Levels(const Contracted& graph) {
+    for (const std::uint32_t count : graph.kind_count) {
+      counts_.push_back(static_cast<std::uint32_t>(std::min<std::size_t>(count, graph.num_nodes)));
       strides_.push_back(size_);
-      size_ *= count + 1;
+      size_ *= counts_.back() + 1;
     }
   }
 
