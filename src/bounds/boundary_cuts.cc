@@ -150,7 +150,8 @@ Amount BoundaryCuts::minimise(Amount scale, Amount slope, Point& at, std::vector
   // paid = scale · (cut − forced cut) + what the source or sink arcs lose.
   const Amount lost = slope >= 0 ? slope * (forced_work_ + free_work_ - at.work)
                                  : -slope * (at.work - forced_work_);
-  at.cut = (paid - lost) / scale + forced_cut_;
+  const Amount cut = (paid - lost) / scale;
+  at.cut = cut + forced_cut_;
   if (found != nullptr) {
     const std::size_t begin = found->size();
     found->resize(begin + words(), 0);
@@ -160,7 +161,7 @@ Amount BoundaryCuts::minimise(Amount scale, Amount slope, Point& at, std::vector
       }
     }
   }
-  return scale * at.cut - slope * at.work;
+  return scale * cut - slope * at.work;
 }
 
 // The ideal of all nodes of the window, or of the forced ones only.
@@ -215,7 +216,8 @@ BoundaryCuts::Least BoundaryCuts::least_cut(Amount low, Amount high, Side side, 
     if ((rising && slope <= 0) || (!rising && slope >= 0)) break;
     Point at;
     const Amount minimum = minimise(scale, slope, at, found);
-    least.cut = std::max(least.cut, floor_divide(Wide(minimum) + Wide(slope) * target, scale));
+    const Amount bound = floor_divide(Wide(minimum) + Wide(slope) * target, scale);
+    least.cut = std::max(least.cut, forced_cut_ + bound);
     if (at.work == target) break;
     const bool before_target = rising ? at.work < target : at.work > target;
     Point& replaced = before_target ? near : far;

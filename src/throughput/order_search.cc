@@ -97,7 +97,8 @@ std::vector<std::size_t> choose_positions(const Contracted& graph, std::span<con
   const std::size_t n = order.size();
   std::vector<std::size_t> positions;
   if (n + 1 <= max_positions || graph.weights.empty()) {
-    const std::size_t step = std::max<std::size_t>(1, n / std::max<std::size_t>(1, max_positions));
+    const std::size_t steps = std::max<std::size_t>(2, max_positions) - 1;
+    const std::size_t step = (n + steps - 1) / steps;
     for (std::size_t i = 0; i < n; i += step) positions.push_back(i);
     positions.push_back(n);
     return positions;

@@ -56,7 +56,7 @@ class BoundaryCuts {
                              Amount spread) const;
   [[nodiscard]] bool set_window(Amount low, Amount high);
   void build(Amount low, Amount high, Side side, Amount spread);
-  // Minimises scale · cut − slope · work over the window; returns the minimum.
+  // Minimises scale · (cut − forced cut) − slope · work over the window; returns the minimum.
   Amount minimise(Amount scale, Amount slope, Point& at, std::vector<Word>* found);
   [[nodiscard]] Point measure_window_end(bool all) const;
 
