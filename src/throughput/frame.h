@@ -28,7 +28,8 @@ class Frame {
  public:
   Frame(const Contracted& graph, const Levels& levels, const Reachability& reach);
 
-  /// Sets the caps and recomputes everything. O(levels · nodes · kinds).
+  /// Sets the caps and recomputes everything. REQUIRES: caps are not negative.
+  /// O(levels · nodes · kinds).
   void set_caps(const Caps& caps);
   [[nodiscard]] const Caps& caps() const { return caps_; }
 

@@ -5,10 +5,11 @@
 
 namespace cleave::bounds {
 
-/// A lower bound for any placement, contiguous or not: some device holds node v, and whatever else
-/// it holds, its load is at least the least load of a set with v, a minimum cut. The bound is the
-/// largest over v of the least over the kinds of device that may hold v. Serial transfers; for
-/// other transfer models the node's own time. Memory is relaxed.
+/// A lower bound for any placement of the nodes, contiguous or not: some device holds node v, and
+/// whatever else it holds, its load is at least the least load of a set with v, a minimum cut. The
+/// bound is the largest over v of the least over the kinds of device that may hold v. Serial
+/// transfers; for other transfer models the node's own time. Memory is relaxed. (Operators that
+/// only contiguity holds together are one node, so this bounds placements that keep them so.)
 ///
 /// Only loads of the given phase count. Nodes that cannot raise the bound above `at_least` are
 /// passed over; the result is at least `at_least`. Ends early, still valid, at the deadline.
