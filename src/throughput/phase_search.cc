@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cleave/bounds/node_cuts.h"
+#include "cleave/bounds/sweep.h"
 
 namespace cleave::throughput {
 namespace {
@@ -13,12 +14,15 @@ using base::StopReason;
 constexpr std::string_view kWindows = "work within windows";
 constexpr std::string_view kNodes = "minimum cut around an operator";
 constexpr std::string_view kProfile = "cheapest cuts along the model";
+constexpr std::string_view kSweep = "least loads along a narrow order";
 constexpr std::string_view kExhausted = "exhausted search";
 
 constexpr std::size_t kOrders = 24;
 constexpr std::size_t kMaxPositions = 3000;  // at which one order may be cut
 constexpr std::uint64_t kFirstEffort = 1'500'000;
 constexpr std::size_t kFirstRanges = 100;
+constexpr std::size_t kMostSweptNodes = 3'000;
+constexpr std::size_t kSweptOrders = 8;
 constexpr std::size_t kMostRanges = 10'000;
 constexpr std::size_t kRangesPerNode = 20;
 constexpr std::size_t kLargestPool = 8'000;
@@ -74,6 +78,7 @@ PhaseSearch::Result PhaseSearch::minimise(const Caps& caps, std::size_t phase, A
     if (reference_ && ranges <= std::min(kMostRanges, kRangesPerNode * graph_.num_nodes)) {
       raise_by_profile(ranges);
       if (open()) search_pool();
+      if (open() && ranges == kFirstRanges) raise_by_sweep();
       ranges = ranges * 7 / 2;
     }
     effort *= 2;
@@ -144,8 +149,8 @@ void PhaseSearch::raise_by_windows() {
         kWindows);
 }
 
-std::optional<bounds::Completion> PhaseSearch::completion(Amount value) {
-  if (!profile_) return std::nullopt;
+// What the devices can do within a threshold, in the profile's terms.
+bounds::Profile::Machine PhaseSearch::machine(Amount value) {
   Caps trial = caps_;
   trial.by_phase[phase_] = value;
   frame_.set_caps(trial);
@@ -159,7 +164,27 @@ std::optional<bounds::Completion> PhaseSearch::completion(Amount value) {
     if (count >= machine.others.size()) machine.others.resize(count + 1, 0);
     machine.others[count] = std::max(machine.others[count], frame_.capacity(level, *reference_, 0));
   }
-  return std::optional<bounds::Completion>(std::in_place, *profile_, value, machine);
+  return machine;
+}
+
+std::optional<bounds::Completion> PhaseSearch::completion(Amount value) {
+  if (!profile_) return std::nullopt;
+  return std::optional<bounds::Completion>(std::in_place, *profile_, value, machine(value));
+}
+
+// Once: along the order in which least is lost.
+void PhaseSearch::raise_by_sweep() {
+  if (!result_.best || graph_.num_nodes > kMostSweptNodes) return;
+  std::optional<bounds::Sweep> best;
+  for (std::size_t i = 0; i < std::min(orders_.size(), kSweptOrders); ++i) {
+    if (deadline_.reached()) return;
+    bounds::Sweep sweep(graph_, reach_, *reference_, orders_[i]);
+    if (!best || sweep.lost_weight() < best->lost_weight()) best.emplace(std::move(sweep));
+  }
+  if (!best->compute(caps_.by_phase[phase_], deadline_)) return;
+  raise(bisect(result_.lower_bound, caps_.by_phase[phase_],
+               [&](Amount value) { return best->refuted(value, machine(value)); }),
+        kSweep);
 }
 
 void PhaseSearch::raise_by_profile(std::size_t num_ranges) {

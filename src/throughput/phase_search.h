@@ -51,10 +51,12 @@ class PhaseSearch {
   void split_orders();
   void raise_by_windows();
   void raise_by_profile(std::size_t num_ranges);
+  void raise_by_sweep();
   void search_pool();
   /// Ends after so many thresholds that the effort did not settle.
   void exhaust(std::uint64_t effort, int failures);
   [[nodiscard]] Amount threshold() const;
+  [[nodiscard]] bounds::Profile::Machine machine(Amount value);
   [[nodiscard]] std::optional<bounds::Completion> completion(Amount value);
   void check_gap();
 
