@@ -12,12 +12,6 @@
 namespace cleave::oracle {
 namespace {
 
-#ifdef NDEBUG
-constexpr std::uint64_t kShare = 1;
-#else
-constexpr std::uint64_t kShare = 20;
-#endif
-
 bool applies(const Trials& trials, const model::Problem& problem) {
   const model::Question& question = problem.question();
   const bool serial = question.transfers == model::Transfers::serial &&
@@ -50,7 +44,7 @@ void expect_no_fault(const Trials& trials, const FindFault& find_fault) {
     base::Random random(seed);
     return find_fault(Trial{problem, *graph, random});
   };
-  const std::uint64_t wanted = std::max<std::uint64_t>(1, trials.count / kShare);
+  const std::uint64_t wanted = std::max<std::uint64_t>(1, trials.count / CLEAVE_TRIALS_DIVISOR);
   for (std::uint64_t seed = 1, tried = 0; tried < wanted; ++seed) {
     ASSERT_LT(seed, 20 * wanted + 100) << "too few random problems can be contracted";
     const support::Draft draft = draft_of(trials, seed);

@@ -22,8 +22,8 @@ struct Trial {
 using FindFault = std::function<std::optional<std::string>(const Trial&)>;
 
 struct Trials {
-  std::uint64_t count = 1000;  ///< of problems that contract() does not refuse; with sanitizers or
-                               ///< without optimisation, a twentieth of them
+  /// Problems that contract() does not refuse. Unless built as Release, a twentieth of them.
+  std::uint64_t count = 1000;
   std::size_t max_operators = 8;
   bool serial = false;  ///< serial transfers and one phase only
 };

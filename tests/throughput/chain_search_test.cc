@@ -7,6 +7,7 @@
 
 #include "oracle/chains.h"
 #include "oracle/trials.h"
+#include "support/draft.h"
 
 namespace cleave::throughput {
 namespace {
@@ -99,6 +100,51 @@ TEST(ChainSearch, FindsTheOptimumAndProvesIt) {
     }
     return std::nullopt;
   });
+}
+
+// Four stages' worth of nodes a → v → p → q, and a gradient from p back to v. To take v to the
+// stage of a would save moving a → v out, and in return p would have to move the gradient out: for
+// in and out together nothing changes, but full-duplex compares them, and p already moves much out.
+TEST(ChainSearch, WeighsInAndOutApart) {
+  support::Draft draft;
+  draft.time_columns = {"acc"};
+  const auto add = [&](const std::string& id, const std::string& group, model::Phase phase,
+                       std::int64_t memory) {
+    draft.operators.push_back(
+        {id, "", phase, base::Bytes(memory), {base::Duration(1)}, std::optional(group)});
+    return base::OperatorId(draft.operators.size() - 1);
+  };
+  const auto tensor = [&](base::OperatorId from, base::OperatorId to, std::int64_t transfer) {
+    draft.tensors.push_back({from, {to}, std::nullopt, base::Duration(transfer)});
+  };
+  using model::Phase;
+  const auto a = add("a", "A", Phase::forward, 1);
+  const auto v = add("v", "V", Phase::forward, 1);
+  const auto p = add("p", "P", Phase::forward, 1);
+  const auto q = add("q", "Q", Phase::forward, 2);
+  const auto p_back = add("p_back", "P", Phase::backward, 0);
+  const auto v_back = add("v_back", "V", Phase::backward, 0);
+  tensor(a, v, 5);
+  tensor(v, p, 0);
+  tensor(p, q, 100);
+  tensor(p_back, v_back, 5);
+  model::DeviceClass device;
+  device.name = "acc";
+  device.count = 3;
+  device.memory = base::Bytes(2);
+  draft.classes = {device};
+  draft.question.transfers = model::Transfers::full_duplex;
+
+  const auto problem = support::build(draft);
+  ASSERT_TRUE(problem) << problem.error().to_string();
+  const auto graph = reduce::contract(*problem);
+  ASSERT_TRUE(graph) << graph.error().to_string();
+  base::Random random(1);
+  const Trial trial{*problem, *graph, random};
+  Searched searched(trial);
+  const Chains chains(*graph, searched.levels, oracle::all_ideals(*graph));
+  ASSERT_EQ(chains.solve(Caps{}, 0).best, 100);  // a | v p | q; with a v | p | q it would be 105
+  EXPECT_EQ(run_around_optimum(searched, {}, chains), std::nullopt);
 }
 
 // The kind that pays and has the most devices, as PhaseSearch takes it.
