@@ -134,7 +134,7 @@ TEST(BoundaryCuts, BoundWhatAnyIdealInTheRangeCuts) {
     return std::nullopt;
   });
   EXPECT_GT(nontrivial, 100u);
-  EXPECT_GT(tight * 10, nontrivial * 6) << "tight " << tight << " of " << nontrivial;
+  EXPECT_GT(tight * 2, nontrivial) << "tight " << tight << " of " << nontrivial;
   EXPECT_GT(seen_empty * 10, empty * 3) << "seen " << seen_empty << " of " << empty;
 }
 
