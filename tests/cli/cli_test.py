@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -37,6 +38,12 @@ GRAPH = {
 PROBLEM_OPTIONS = ["--devices", "--accelerators", "--objective", "--placement", "--schedule",
                    "--transfers", "--pin", "--forbid"]
 SEARCH_OPTIONS = ["--time-limit", "--gap", "--memory-limit", "--states", "--threads", "--seed"]
+
+
+def processor_seconds():
+    """Of all the programs that have been run and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class CliTest(unittest.TestCase):
@@ -182,10 +189,12 @@ class Plan(CliTest):
     def test_a_time_limit_ends_the_search(self):
         graph = self.workload("gnmt", "--seed", "1")
         devices = EXAMPLES / "devices" / "four-gpus.yaml"
-        start = time.monotonic()
+        before = processor_seconds()
         text = self.run_cleave("plan", graph, "-d", devices, "-k", "8", "--time-limit", "1",
                                "--json").stdout
-        self.assertLess(time.monotonic() - start, 20)
+        # Of one processor, however busy the machine: a second, and some where sanitizers slow
+        # down what happens between two looks at the clock.
+        self.assertLess(processor_seconds() - before, 4)
         plan = json.loads(text)
         self.assertEqual(plan["limit"], "time")
         self.assertGreaterEqual(plan["objective_ms"], plan["lower_bound_ms"])
