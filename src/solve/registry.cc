@@ -1,6 +1,7 @@
 #include <array>
 
 #include "cleave/solve/solve.h"
+#include "cleave/throughput/any.h"
 #include "cleave/throughput/contiguous.h"
 
 namespace cleave::solve {
@@ -28,6 +29,15 @@ constexpr std::array kAlgorithms{
               [](const model::Problem& problem, const base::Limits& limits,
                  const base::ProgressSink& progress) {
                 return to_plan(throughput::plan_contiguous(problem, limits, progress));
+              }},
+    Algorithm{"any", "annealing and covering bounds for devices that hold several pieces",
+              [](const model::Problem& problem) {
+                return problem.question().objective == model::Objective::throughput &&
+                       problem.question().placement == model::PlacementRule::any;
+              },
+              [](const model::Problem& problem, const base::Limits& limits,
+                 const base::ProgressSink& progress) {
+                return to_plan(throughput::plan_any(problem, limits, progress));
               }},
 };
 

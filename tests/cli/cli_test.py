@@ -471,7 +471,7 @@ class BadInput(CliTest):
                 (["--pin", "a=gpu"], "gpu"),
                 (["--pin", "c=cpu"], "'c'"),
                 (["--objective", "latency"], "latency"),
-                (["--placement", "any"], "any"),
+                (["--placement", "some"], "'some' is none of contiguous, any"),
                 (["--quick"], "--quick"),
                 (["-k", "0"], "outside 1 to 65536"),
                 (["more.json"], "more.json"),

@@ -52,6 +52,10 @@ TEST(Definitions, CostEqualsCheck) {
   expect_no_failure("cost", all, find_cost_fault);
 }
 
+TEST(Bounds, NeverExceedTheOptimum) {
+  expect_no_failure("bounds without contiguity", is_any_throughput, find_bound_fault);
+}
+
 // A solver that is right, spoilt in one way that the suite has to find.
 struct Spoilt {
   std::string name;

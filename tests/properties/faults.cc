@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "cleave/base/random.h"
+#include "cleave/bounds/cover.h"
+#include "cleave/bounds/node_cuts.h"
 #include "cleave/check/check.h"
 #include "cleave/cost/loads.h"
+#include "cleave/reduce/contract.h"
 #include "properties/ideal_chains.h"
 #include "support/brute_force.h"
 
@@ -216,6 +219,44 @@ Fault compare_costs(const Problem& problem, const model::Placement& placement) {
 }
 
 }  // namespace
+
+namespace {
+
+// A threshold at which there is a placement must never be refuted; one below any placement may.
+Fault find_fault_in_cover(const reduce::Contracted& graph, std::int64_t optimum) {
+  const base::Deadline deadline(patient());
+  bounds::Cover cover(graph);
+  if (cover.work() > optimum) return "the work bound exceeds the optimum";
+  constexpr std::uint64_t kEffort = 20000;
+  std::uint64_t effort = 0;
+  // From below, so that weights that refute much are tried at the optimum as well.
+  for (const std::int64_t threshold : {optimum * 3 / 4, optimum - 1, optimum, optimum + 1}) {
+    if (threshold < 0) continue;
+    const auto by_share = cover.refute_by_share(threshold, effort, deadline);
+    const auto by_cover = cover.refute(threshold, effort, effort + kEffort, deadline);
+    if (threshold < optimum) continue;
+    if (by_share == bounds::Cover::Outcome::refuted) return "fair shares refute the optimum";
+    if (by_cover == bounds::Cover::Outcome::refuted) return "covers refute the optimum";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Fault find_bound_fault(const Problem& problem) {
+  const std::optional<Optimum> optimum = support::brute_force(problem);
+  const auto graph = reduce::contract_groups(problem);
+  const auto merged = reduce::contract_groups(problem, false);
+  if (!optimum) return std::nullopt;
+  if (!graph || !merged) return "contraction calls a problem infeasible that is not";
+  const base::Deadline deadline(patient());
+  std::int64_t heaviest = 0;
+  for (std::size_t p = 0; p < graph->phases; ++p) {
+    heaviest += bounds::least_load_of_a_node(*graph, p, 0, deadline);
+  }
+  if (heaviest > optimum->objective.count()) return "the heaviest group exceeds the optimum";
+  return find_fault_in_cover(*merged, optimum->objective.count());
+}
 
 Fault find_definition_fault(const Problem& problem) {
   const std::optional<Optimum> optimum = support::brute_force(problem);

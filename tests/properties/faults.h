@@ -27,4 +27,7 @@ namespace cleave::properties {
 /// devices, feasible or not.
 [[nodiscard]] std::optional<std::string> find_cost_fault(const model::Problem& problem);
 
+/// Bounds for placements without contiguity, each asked directly, against brute force.
+[[nodiscard]] std::optional<std::string> find_bound_fault(const model::Problem& problem);
+
 }  // namespace cleave::properties

@@ -24,6 +24,7 @@ struct Solver {
 inline void PrintTo(const Solver& solver, std::ostream* out) { *out << solver.name; }
 
 [[nodiscard]] bool is_contiguous_throughput(const model::Problem& problem);
+[[nodiscard]] bool is_any_throughput(const model::Problem& problem);
 
 /// All solvers that have to equal brute force. A solver joins by one line in solvers.cc.
 [[nodiscard]] std::vector<Solver> solvers();

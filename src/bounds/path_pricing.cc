@@ -1,0 +1,374 @@
+#include "cleave/bounds/path_pricing.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+#include <unordered_map>
+#include <utility>
+
+namespace cleave::bounds {
+namespace {
+
+using reduce::Amount;
+using reduce::Node;
+
+constexpr std::size_t kMaxWidth = 16;        // open edges remembered
+constexpr std::size_t kMaxStates = 1 << 14;  // in front of one node
+constexpr std::size_t kMaxAllStates = 1 << 21;
+constexpr std::size_t kMaxLabels = 1 << 12;                  // in front of one node
+constexpr std::int64_t kResolution = std::int64_t{1} << 30;  // of the threshold
+constexpr std::int64_t kMaxLoadPrice = std::int64_t{1} << 24;
+constexpr std::uint32_t kNoTrail = 0xffffffff;
+constexpr Node kNoNode = 0xffffffff;
+
+// Positions between which an edge is open: after its first pin, before its last.
+struct Span {
+  std::uint32_t edge;
+  std::size_t first, last;
+};
+
+std::vector<Span> spans_of(const reduce::Contracted& graph, std::size_t kind,
+                           const std::vector<Node>& order) {
+  std::vector<std::size_t> position(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) position[order[i]] = i;
+  std::vector<Span> spans;
+  for (std::uint32_t e = 0; e < graph.edges.size(); ++e) {
+    if (graph.weight(kind, e) == 0) continue;
+    Span span{e, order.size(), 0};
+    for (const Node pin : graph.pins_of(e)) {
+      span.first = std::min(span.first, position[pin]);
+      span.last = std::max(span.last, position[pin]);
+    }
+    spans.push_back(span);
+  }
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
+    return a.first != b.first ? a.first < b.first : a.edge < b.edge;
+  });
+  return spans;
+}
+
+}  // namespace
+
+PathPricing::PathPricing(const reduce::Contracted& graph, std::size_t kind)
+    : graph_(graph), kind_(kind) {
+  assert(graph.phases == 1 && graph.kind_weights[kind] >= 0);
+  order_.resize(graph.num_nodes);
+  std::iota(order_.begin(), order_.end(), Node{0});
+  std::vector<Node> narrow = narrow_order();
+  if (width_of(narrow) < width_of(order_)) order_ = std::move(narrow);
+  for (std::size_t width = kMaxWidth; !build_states(width); width -= 2) {
+  }
+}
+
+// Greedy: next comes the neighbour of what is open that leaves the fewest edges open.
+std::vector<Node> PathPricing::narrow_order() const {
+  std::vector<Node> order;
+  std::vector<std::uint32_t> seen(graph_.edges.size(), 0);
+  std::vector<std::uint32_t> open;
+  std::vector<std::uint8_t> done(graph_.num_nodes, 0);
+  Node first_left = 0;
+  const auto growth = [&](Node v) {
+    int change = 0;
+    for (const std::uint32_t e : graph_.edges_of(v)) {
+      if (graph_.weight(kind_, e) == 0) continue;
+      change += seen[e] == 0 ? 1 : 0;
+      change -= seen[e] + 1 == graph_.edges[e].num_pins ? 1 : 0;
+    }
+    return change;
+  };
+  while (order.size() < graph_.num_nodes) {
+    std::pair<int, Node> best{0, kNoNode};
+    for (const std::uint32_t e : open) {
+      for (const Node pin : graph_.pins_of(e)) {
+        if (done[pin]) continue;
+        const std::pair<int, Node> candidate{growth(pin), pin};
+        if (best.second == kNoNode || candidate < best) best = candidate;
+      }
+    }
+    while (best.second == kNoNode) {
+      if (!done[first_left]) best.second = first_left;
+      ++first_left;
+    }
+    const Node v = best.second;
+    done[v] = 1;
+    order.push_back(v);
+    for (const std::uint32_t e : graph_.edges_of(v)) {
+      if (graph_.weight(kind_, e) > 0 && seen[e]++ == 0) open.push_back(e);
+    }
+    std::erase_if(open, [&](std::uint32_t e) { return seen[e] == graph_.edges[e].num_pins; });
+  }
+  return order;
+}
+
+std::size_t PathPricing::width_of(const std::vector<Node>& order) const {
+  std::vector<int> change(order.size() + 1, 0);
+  for (const Span& span : spans_of(graph_, kind_, order)) {
+    ++change[span.first];
+    --change[span.last];
+  }
+  int open = 0, most = 0;
+  for (const int c : change) most = std::max(most, open += c);
+  return static_cast<std::size_t>(most);
+}
+
+// Returns false where remembering so many edges makes too many states.
+bool PathPricing::build_states(std::size_t width) {
+  const std::vector<Span> spans = spans_of(graph_, kind_, order_);
+  // An edge that does not fit is never charged: the lightest of those open at the time.
+  struct Slot {
+    std::uint32_t edge;
+    std::size_t last;
+  };
+  std::vector<Slot> open;
+  std::vector<std::uint8_t> dropped(graph_.edges.size(), 0);
+  for (const Span& span : spans) {
+    std::erase_if(open, [&](const Slot& slot) { return slot.last <= span.first; });
+    open.push_back(Slot{span.edge, span.last});
+    if (open.size() <= width) continue;
+    const auto lightest = std::min_element(open.begin(), open.end(), [&](auto& a, auto& b) {
+      return graph_.weight(kind_, a.edge) < graph_.weight(kind_, b.edge);
+    });
+    dropped[lightest->edge] = 1;
+    open.erase(lightest);
+  }
+
+  // A state has two bits for each slot: pins so far all out, all in, mixed. A free slot is 0.
+  constexpr std::uint64_t kMixed = 2;
+  std::vector<std::uint8_t> slot_taken(width, 0);
+  std::vector<std::uint8_t> slot_of(graph_.edges.size(), 0);
+  std::vector<std::size_t> last(graph_.edges.size(), 0);
+  std::vector<std::uint64_t> states{0};
+  std::size_t all_states = 0;
+  layers_.assign(order_.size(), {});
+  auto next_span = spans.begin();
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    const Node v = order_[i];
+    std::vector<std::uint32_t> opening;
+    for (; next_span != spans.end() && next_span->first == i; ++next_span) {
+      if (dropped[next_span->edge]) continue;
+      opening.push_back(next_span->edge);
+      last[next_span->edge] = next_span->last;
+    }
+    // An edge opens into a slot that was free before this node, and none closes at its first pin.
+    for (const std::uint32_t e : opening) {
+      const auto free = std::find(slot_taken.begin(), slot_taken.end(), std::uint8_t{0});
+      // Edges that close here still hold their slots: a slot more is enough for each.
+      slot_of[e] = static_cast<std::uint8_t>(free - slot_taken.begin());
+      if (free == slot_taken.end()) {
+        slot_taken.push_back(1);
+      } else {
+        *free = 1;
+      }
+    }
+    std::unordered_map<std::uint64_t, StateId> next;
+    std::vector<std::uint64_t> next_states;
+    for (const std::uint64_t state : states) {
+      Step step;
+      for (std::uint64_t in = 0; in < 2; ++in) {
+        if (in == 1 && !graph_.is_allowed(v, kind_)) continue;
+        std::uint64_t to = state;
+        step.load[in] = in == 1 ? graph_.time(v, kind_, 0) : 0;
+        for (const std::uint32_t e : graph_.edges_of(v)) {
+          if (graph_.weight(kind_, e) == 0 || dropped[e]) continue;
+          const int shift = 2 * slot_of[e];
+          const bool opens = std::find(opening.begin(), opening.end(), e) != opening.end();
+          std::uint64_t code = opens ? in : (state >> shift) & 3;
+          if (code != kMixed && code != in) {
+            step.load[in] += graph_.weight(kind_, e);
+            code = kMixed;
+          }
+          if (last[e] == i) code = 0;
+          to = (to & ~(std::uint64_t{3} << shift)) | code << shift;
+        }
+        const auto [it, inserted] = next.try_emplace(to, static_cast<StateId>(next_states.size()));
+        if (inserted) next_states.push_back(to);
+        step.to[in] = it->second;
+      }
+      layers_[i].push_back(step);
+    }
+    for (const std::uint32_t e : graph_.edges_of(v)) {
+      if (graph_.weight(kind_, e) > 0 && !dropped[e] && last[e] == i) slot_taken[slot_of[e]] = 0;
+    }
+    states = std::move(next_states);
+    all_states += states.size();
+    if (width > 0 && (states.size() > kMaxStates || all_states > kMaxAllStates)) return false;
+  }
+  return true;
+}
+
+namespace {
+
+// What a step takes of the threshold, in coarse units: rounded down.
+struct Units {
+  int shift = 0;
+  std::int64_t threshold = 0;
+
+  explicit Units(Amount amount) {
+    while ((amount >> shift) > kResolution) ++shift;
+    threshold = amount >> shift;
+  }
+  [[nodiscard]] std::int64_t of(Amount load) const {
+    return std::min(load >> shift, threshold + 1);
+  }
+};
+
+}  // namespace
+
+PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amount threshold,
+                                      std::int64_t enough, std::uint64_t& effort,
+                                      const base::Deadline& deadline) {
+  const Units units(threshold);
+  // What can still be added, less a price on load: one table for each price.
+  struct Completion {
+    std::int64_t load_price;
+    std::int64_t bound;  // of all sets
+    std::vector<std::vector<std::int64_t>> value;
+  };
+  const auto complete = [&](std::int64_t load_price) {
+    Completion table{load_price, 0, {}};
+    table.value.resize(order_.size() + 1);
+    table.value.back().assign(1, 0);
+    for (std::size_t i = order_.size(); i-- > 0;) {
+      const auto& after = table.value[i + 1];
+      auto& value = table.value[i];
+      value.reserve(layers_[i].size());
+      for (const Step& step : layers_[i]) {
+        std::int64_t best = after[step.to[0]] - load_price * units.of(step.load[0]);
+        if (step.to[1] != kNone) {
+          best = std::max(
+              best, weights[order_[i]] + after[step.to[1]] - load_price * units.of(step.load[1]));
+        }
+        value.push_back(best);
+      }
+    }
+    table.bound = table.value[0][0] + load_price * units.threshold;
+    effort += order_.size();
+    return table;
+  };
+
+  // The bound is convex in the price: walk down, with shrinking steps.
+  std::vector<Completion> tables;
+  const std::int64_t first_price = std::clamp<std::int64_t>(
+      enough / std::max<std::int64_t>(1, units.threshold), 1, kMaxLoadPrice);
+  tables.push_back(complete(first_price));
+  std::size_t best = 0;
+  const auto try_price = [&](double price) {
+    const auto load_price =
+        std::clamp<std::int64_t>(static_cast<std::int64_t>(price), 0, kMaxLoadPrice);
+    for (const Completion& table : tables) {
+      if (table.load_price == load_price) return false;
+    }
+    tables.push_back(complete(load_price));
+    if (tables.back().bound >= tables[best].bound) return false;
+    best = tables.size() - 1;
+    return true;
+  };
+  for (const double factor : {2.0, 1.3, 1.08}) {
+    for (const double step : {factor, 1 / factor}) {
+      bool moved = false;
+      while (tables[best].bound > enough &&
+             try_price(static_cast<double>(tables[best].load_price) * step)) {
+        moved = true;
+      }
+      if (moved) break;
+    }
+  }
+  Price result;
+  if (tables[best].bound <= enough) {
+    result.most = enough;
+    return result;
+  }
+  // The best few prune nearly as well as all.
+  std::sort(tables.begin(), tables.end(),
+            [](const Completion& a, const Completion& b) { return a.bound < b.bound; });
+  constexpr std::size_t kTables = 4;
+  if (tables.size() > kTables) tables.resize(kTables);
+
+  struct Label {
+    StateId state;
+    bool added;
+    std::uint32_t trail;
+    std::int64_t load;
+    std::int64_t weight;
+  };
+  struct Trail {
+    std::uint32_t before;
+    Node node;
+  };
+  std::vector<Label> labels{Label{0, false, kNoTrail, 0, 0}}, grown;
+  std::vector<Trail> trails;
+  for (std::size_t i = 0; i < order_.size() && !labels.empty(); ++i) {
+    grown.clear();
+    for (const Label& label : labels) {
+      const Step& step = layers_[i][label.state];
+      for (std::size_t in = 0; in < 2; ++in) {
+        if (step.to[in] == kNone) continue;
+        Label to{step.to[in], in == 1, label.trail, label.load + units.of(step.load[in]),
+                 label.weight + (in == 1 ? weights[order_[i]] : 0)};
+        if (to.load > units.threshold) continue;
+        const bool hopeless =
+            std::any_of(tables.begin(), tables.end(), [&](const Completion& table) {
+              return to.weight + table.value[i + 1][to.state] +
+                         table.load_price * (units.threshold - to.load) <=
+                     enough;
+            });
+        if (!hopeless) grown.push_back(to);
+      }
+    }
+    effort += grown.size();
+    if (deadline.reached()) {
+      result.most = tables[0].bound;
+      result.cut_short = true;
+      return result;
+    }
+    std::sort(grown.begin(), grown.end(), [](const Label& a, const Label& b) {
+      if (a.state != b.state) return a.state < b.state;
+      return a.load != b.load ? a.load < b.load : a.weight > b.weight;
+    });
+    labels.clear();
+    // Kept: what weighs more than all lighter loads of its state.
+    for (const Label& label : grown) {
+      if (labels.empty() || labels.back().state != label.state ||
+          label.weight > labels.back().weight) {
+        labels.push_back(label);
+      }
+    }
+    if (labels.size() > kMaxLabels) {
+      // One for each of a number of ranges of load: the least load with the most weight.
+      result.cut_short = true;
+      for (std::int64_t range = units.threshold / 65536 + 1; labels.size() > kMaxLabels;
+           range *= 2) {
+        std::size_t kept = 0;
+        for (std::size_t j = 1; j < labels.size(); ++j) {
+          if (labels[j].state == labels[kept].state &&
+              labels[j].load / range == labels[kept].load / range) {
+            const std::int64_t load = labels[kept].load;
+            labels[kept] = labels[j];
+            labels[kept].load = load;
+          } else {
+            labels[++kept] = labels[j];
+          }
+        }
+        labels.resize(kept + 1);
+        if (range > units.threshold) break;
+      }
+    }
+    for (Label& label : labels) {
+      if (!label.added) continue;
+      trails.push_back(Trail{label.trail, order_[i]});
+      label.trail = static_cast<std::uint32_t>(trails.size() - 1);
+    }
+  }
+  result.most = enough;
+  // All edges are closed: one state, and the last label weighs most. What was dropped on the way
+  // weighs at most `enough`, and may weigh more than what is left.
+  if (labels.empty() || labels.back().weight <= enough) return result;
+  result.most = labels.back().weight;
+  for (std::uint32_t t = labels.back().trail; t != kNoTrail; t = trails[t].before) {
+    result.set.push_back(trails[t].node);
+  }
+  std::sort(result.set.begin(), result.set.end());
+  return result;
+}
+
+}  // namespace cleave::bounds

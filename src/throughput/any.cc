@@ -1,0 +1,290 @@
+#include "cleave/throughput/any.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cleave/bounds/cover.h"
+#include "cleave/bounds/node_cuts.h"
+#include "cleave/cost/loads.h"
+#include "cleave/cost/unit_graph.h"
+#include "cleave/reduce/contract.h"
+#include "throughput/any_annealing.h"
+#include "throughput/any_exhaustive.h"
+
+namespace cleave::throughput {
+namespace {
+
+using base::Duration;
+using base::StopReason;
+using bounds::Cover;
+using model::PlanStatus;
+using reduce::Amount;
+using reduce::Contracted;
+
+// Efforts of the first round; each round doubles them.
+constexpr std::uint64_t kMovesPerUnit = 64;
+constexpr std::uint64_t kExhaustStates = 20000;
+constexpr std::uint64_t kCoverEffort = 1 << 21;
+constexpr int kMaxDoublings = 20;
+
+constexpr std::size_t kMaxExhaustedNodes = 48;  // beyond, exhausting is hopeless
+constexpr double kContiguousShare = 0.15;       // of the time limit
+constexpr std::uint64_t kContiguousStates = 4;  // one in so many of the states
+constexpr base::Bytes kCoverTables(std::int64_t{256} << 20);
+
+class Planner {
+ public:
+  Planner(const model::Problem& problem, const Contracted& graph, const Contracted& merged,
+          const base::Limits& limits, const base::ProgressSink& progress)
+      : problem_(problem),
+        graph_(graph),
+        limits_(limits),
+        progress_(progress),
+        deadline_(limits),
+        units_(problem),
+        cover_(merged) {
+    answer_.bound.method = "none";
+  }
+
+  Answer run() {
+    start_from_contiguous();
+    raise(cover_.work(), "work");
+    raise_by_nodes();
+    for (int round = 0; open(); round = std::min(round + 1, kMaxDoublings)) {
+      anneal_round(round);
+      if (open()) exhaust_round(round);
+      if (open()) cover_round(round);
+      ++rounds_;
+    }
+    conclude();
+    return std::move(answer_);
+  }
+
+ private:
+  [[nodiscard]] bool placed() const { return !answer_.placement.empty(); }
+
+  // Whether there is something to do and leave to do it; if not, says why.
+  bool open() {
+    if (exhausted_ || (placed() && answer_.bound.value == answer_.objective)) return false;
+    if (deadline_.reached()) {
+      answer_.stop = deadline_.reason();
+    } else if (answer_.states >= limits_.states) {
+      answer_.stop = StopReason::states;
+    } else if (placed() && static_cast<double>((answer_.objective - answer_.bound.value).count()) <=
+                               limits_.gap * static_cast<double>(answer_.objective.count())) {
+      answer_.stop = StopReason::gap;
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] std::uint64_t states_left() const {
+    return limits_.states - std::min(limits_.states, answer_.states);
+  }
+
+  void start_from_contiguous() {
+    base::Limits share = limits_;
+    share.gap = 0;
+    share.time *= kContiguousShare;
+    if (limits_.states != std::numeric_limits<std::uint64_t>::max()) {
+      share.states = limits_.states / kContiguousStates;
+    }
+    Answer contiguous = plan_contiguous(problem_, share);
+    answer_.states += contiguous.states;
+    if (!contiguous.placement.empty()) {
+      take(std::move(contiguous.placement), contiguous.objective);
+    }
+  }
+
+  // gpipe's objective is the sum of a largest load in each phase.
+  void raise_by_nodes() {
+    Amount sum = 0;
+    for (std::size_t p = 0; p < graph_.phases; ++p) {
+      const Amount known = graph_.phases == 1 ? answer_.bound.value.count() : 0;
+      sum += bounds::least_load_of_a_node(graph_, p, known, deadline_);
+    }
+    raise(sum, "heaviest group");
+  }
+
+  // Runs from the incumbent and from random placements in turn, one a thread.
+  void anneal_round(int round) {
+    const auto threads = static_cast<std::size_t>(std::max(1, limits_.threads));
+    std::vector<AnnealingRun> runs(threads);
+    std::vector<AnnealingResult> results(threads);
+    const std::uint64_t moves = std::min((kMovesPerUnit * units_.size()) << round,
+                                         std::max<std::uint64_t>(1, states_left() / threads));
+    for (std::size_t i = 0; i < threads; ++i) {
+      const bool from_best = placed() && (i + static_cast<std::size_t>(rounds_)) % 2 == 0;
+      if (from_best) runs[i].start = incumbent();
+      runs[i].warmth = from_best ? 0.01 : 0.1;
+      runs[i].moves = moves;
+      runs[i].seed = limits_.seed + rounds_ * 1009 + i;
+    }
+    {
+      std::vector<std::jthread> workers;
+      for (std::size_t i = 1; i < threads; ++i) {
+        workers.emplace_back([&, i] { results[i] = anneal(units_, runs[i], deadline_); });
+      }
+      results[0] = anneal(units_, runs[0], deadline_);
+    }
+    for (AnnealingResult& result : results) {
+      answer_.states += result.moves;
+      if (result.best) take(units_.expand(result.best->device_of), result.best->objective);
+    }
+  }
+
+  [[nodiscard]] Assignment incumbent() const {
+    Assignment assignment;
+    assignment.objective = answer_.objective;
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto first = units_.operators(cost::UnitId(u)).front();
+      assignment.device_of.push_back(answer_.placement[first.index()]);
+    }
+    return assignment;
+  }
+
+  void exhaust_round(int round) {
+    if (graph_.num_nodes > kMaxExhaustedNodes) return;
+    const Amount below = placed() ? answer_.objective.count() : base::kMaxDuration.count();
+    const Exhaustion found = exhaust(problem_, graph_, below, answer_.bound.value.count(),
+                                     std::min(kExhaustStates << round, states_left()), deadline_);
+    answer_.states += found.states;
+    if (found.device_of) {
+      model::Placement placement(problem_.graph().num_operators());
+      for (std::size_t v = 0; v < graph_.num_nodes; ++v) {
+        for (const base::OperatorId op : graph_.members[v]) {
+          placement[op.index()] = (*found.device_of)[v];
+        }
+      }
+      take(std::move(placement), Duration(found.objective));
+    }
+    exhausted_ = found.complete;
+    if (exhausted_ && placed()) raise(answer_.objective.count(), "exhaustion");
+  }
+
+  void cover_round(int round) {
+    if (limits_.memory < kCoverTables || !placed()) return;
+    raise_by_shares();
+    raise_by_covers(answer_.states + std::min(kCoverEffort << round, states_left()));
+  }
+
+  // Bisects between the bound and the least threshold that fair shares do not refute.
+  void raise_by_shares() {
+    while (open()) {
+      const Amount low = answer_.bound.value.count();
+      const Amount high = std::min(answer_.objective.count(), least_unfair_);
+      if (high - low <= low / kSharePrecision) return;
+      const Amount threshold = low + (high - low) / 2;
+      const auto outcome = cover_.refute_by_share(threshold, answer_.states, deadline_);
+      if (outcome == Cover::Outcome::refuted) raise(threshold + 1, "fair share");
+      if (outcome == Cover::Outcome::open) least_unfair_ = threshold;
+    }
+  }
+
+  // The same with weights that column generation finds. A threshold that takes too long is left for
+  // one nearer to the bound, until the next round.
+  void raise_by_covers(std::uint64_t budget) {
+    double fraction = 0.5;  // of the way from the bound
+    while (open() && answer_.states < budget) {
+      const Amount low = answer_.bound.value.count();
+      const Amount high = std::min(answer_.objective.count(), least_open_);
+      if (high - low <= low / kCoverPrecision) return;
+      const auto step = static_cast<Amount>(static_cast<double>(high - low) * fraction);
+      const Amount threshold = std::min(low + step, high - 1);
+      const std::uint64_t effort = answer_.states + (budget - answer_.states) / 2 + 1;
+      switch (cover_.refute(threshold, answer_.states, effort, deadline_)) {
+        case Cover::Outcome::refuted:
+          raise(threshold + 1, "cover");
+          break;
+        case Cover::Outcome::open:
+          least_open_ = threshold;
+          break;
+        case Cover::Outcome::stopped:
+          fraction /= 2;
+          break;
+      }
+    }
+  }
+
+  void take(model::Placement placement, Duration objective) {
+    if (placed() && objective >= answer_.objective) return;
+    answer_.placement = std::move(placement);
+    answer_.objective = objective;
+    tell();
+  }
+
+  void raise(Amount value, std::string_view method) {
+    if (placed()) value = std::min(value, answer_.objective.count());
+    if (value <= answer_.bound.value.count()) return;
+    answer_.bound = model::Bound{Duration(value), std::string(method)};
+    tell();
+  }
+
+  void tell() const {
+    if (!progress_) return;
+    base::Progress now;
+    now.seconds = deadline_.elapsed_seconds();
+    if (placed()) now.incumbent = answer_.objective;
+    now.lower_bound = answer_.bound.value;
+    now.phase = "search without contiguity";
+    progress_(now);
+  }
+
+  void conclude() {
+    if (exhausted_ && !placed()) {
+      answer_.status = PlanStatus::infeasible;
+      answer_.reason =
+          "every placement breaks a device's memory limit or puts an operator where it may not be "
+          "(proven by exhausting them)";
+      answer_.stop = StopReason::finished;
+    } else if (!placed()) {
+      answer_.status = PlanStatus::none;
+      answer_.reason = "a limit was reached before any placement was found";
+    } else if (answer_.bound.value == answer_.objective) {
+      answer_.status = PlanStatus::optimal;
+      answer_.stop = StopReason::finished;
+    } else {
+      answer_.status = PlanStatus::feasible;
+    }
+  }
+
+  // One part in so many of the bound is what is worth another bisection.
+  static constexpr Amount kSharePrecision = 1000;
+  static constexpr Amount kCoverPrecision = 20000;
+
+  const model::Problem& problem_;
+  const Contracted& graph_;
+  const base::Limits& limits_;
+  const base::ProgressSink& progress_;
+  base::Deadline deadline_;
+  cost::UnitGraph units_;
+  Cover cover_;
+  std::uint64_t rounds_ = 0;
+  bool exhausted_ = false;
+  Amount least_unfair_ = std::numeric_limits<Amount>::max();  // not refuted by fair shares
+  Amount least_open_ = std::numeric_limits<Amount>::max();    // not refuted by any weights
+  Answer answer_;
+};
+
+}  // namespace
+
+Answer plan_any(const model::Problem& problem, const base::Limits& limits,
+                const base::ProgressSink& progress) {
+  const auto graph = reduce::contract_groups(problem);
+  const auto merged = reduce::contract_groups(problem, false);
+  if (!graph || !merged) {
+    Answer answer;
+    answer.status = PlanStatus::infeasible;
+    answer.reason = graph.error().message;
+    return answer;
+  }
+  return Planner(problem, *graph, *merged, limits, progress).run();
+}
+
+}  // namespace cleave::throughput
