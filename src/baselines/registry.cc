@@ -14,15 +14,15 @@ bool throughput_only(const model::Problem& problem) {
 }
 
 constexpr std::array kBaselines{
-    Baseline{"one-device", "everything on the fastest device", always, run_one_device},
-    Baseline{"greedy", "fills devices by memory, in topological order", always, run_greedy},
-    Baseline{"linear-order", "best intervals of one depth-first order", throughput_only,
+    Baseline{"one-device", "everything on the fastest device", true, always, run_one_device},
+    Baseline{"greedy", "fills devices by memory, in topological order", true, always, run_greedy},
+    Baseline{"linear-order", "best intervals of one depth-first order", true, throughput_only,
              run_linear_order},
-    Baseline{"pipedream-like", "best intervals of a chain of blocks", throughput_only,
+    Baseline{"pipedream-like", "best intervals of a chain of blocks", true, throughput_only,
              run_pipedream_like},
-    Baseline{"local-search", "moves and swaps of single operators", throughput_only,
+    Baseline{"local-search", "moves and swaps of single operators", false, throughput_only,
              run_local_search},
-    Baseline{"scotch", "graph partitioning; ignores memory", throughput_only, run_scotch},
+    Baseline{"scotch", "graph partitioning; ignores memory", false, throughput_only, run_scotch},
 };
 
 }  // namespace

@@ -33,12 +33,12 @@ bool improves(const Plan& plan, const check::Verdict& verdict) {
   return verdict.feasible() && (!plan.has_placement() || verdict.objective < plan.objective);
 }
 
-// Takes the best baseline that keeps the rules where it beats the search. After a limit on time,
-// only where the search found nothing, and then the first one.
+// Takes the best baseline that keeps the rules where it beats the search. When time is up, only of
+// the quick ones, unless there is nothing yet.
 void fall_back_on_baselines(const Problem& problem, const base::Limits& limits, Plan& plan) {
   const bool hurry = plan.limit == StopReason::time || plan.limit == StopReason::cancelled;
   for (const Baseline& baseline : baselines::baselines()) {
-    if (hurry && plan.has_placement()) break;
+    if (hurry && !baseline.quick && plan.has_placement()) break;
     if (!baseline.supports(problem)) continue;
     auto placement = baseline.run(problem, limits.seed);
     if (!placement) continue;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "cleave/base/random.h"
+#include "cleave/baselines/baseline.h"
 #include "cleave/check/check.h"
 #include "cleave/workload/workload.h"
 #include "support/brute_force.h"
@@ -135,6 +137,27 @@ TEST(Solve, AfterALimitItIsNeverWorseThanABaselineThatKeepsTheRules) {
   EXPECT_GT(placed, 300);
 }
 
+TEST(Solve, WhenTimeIsUpItIsNeverWorseThanAQuickBaselineThatKeepsTheRules) {
+  base::Limits limits;
+  limits.time = std::chrono::seconds(0);
+  for (const char* family : {"bert", "inception", "gnmt"}) {
+    const Problem problem = workload_problem(family, false, 4);
+    const auto plan = solve(problem, limits);
+    ASSERT_TRUE(plan.ok()) << family << " " << plan.error().to_string();
+    EXPECT_EQ(plan->limit, base::StopReason::time);
+    std::size_t quick = 0;
+    for (const baselines::Baseline& baseline : baselines::baselines()) {
+      const auto placement = baseline.run(problem, limits.seed);
+      if (!baseline.quick || !placement) continue;
+      const check::Verdict verdict = check::examine(problem, *placement);
+      if (!verdict.feasible()) continue;
+      EXPECT_LE(plan->objective, verdict.objective) << family << " " << baseline.name;
+      ++quick;
+    }
+    EXPECT_GE(quick, 3u) << family;
+  }
+}
+
 TEST(Solve, AStopRequestStillGivesAnAnswer) {
   std::stop_source source;
   source.request_stop();
@@ -172,7 +195,7 @@ TEST(Describe, ArrangesStagesOfAnyPlacement) {
   base::Random random(7);
   std::size_t checked = 0;
   std::size_t virtual_stages = 0;
-  for (std::uint64_t seed = 0; seed < 20000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 5000; ++seed) {
     const Problem problem = random_problem(seed, PlacementRule::any);
     const Placement placement = random_placement(problem, random);
     if (placement.empty() || !check::examine(problem, placement).feasible()) continue;
@@ -183,14 +206,14 @@ TEST(Describe, ArrangesStagesOfAnyPlacement) {
     if (plan.stages.size() > used.size()) ++virtual_stages;
     ++checked;
   }
-  EXPECT_GT(checked, 5000);
-  EXPECT_GT(virtual_stages, 500);
+  EXPECT_GT(checked, 1250);
+  EXPECT_GT(virtual_stages, 125);
 }
 
 TEST(Describe, ContiguousPlacementsHaveOneStageADevice) {
   base::Random random(8);
   std::size_t checked = 0;
-  for (std::uint64_t seed = 0; seed < 20000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 5000; ++seed) {
     const Problem problem = random_problem(seed, PlacementRule::contiguous);
     const Placement placement = random_placement(problem, random);
     if (placement.empty() || !check::examine(problem, placement).feasible()) continue;
@@ -199,7 +222,7 @@ TEST(Describe, ContiguousPlacementsHaveOneStageADevice) {
     ASSERT_TRUE(sound.ok()) << seed << " " << sound.error().to_string();
     ++checked;
   }
-  EXPECT_GT(checked, 2000);
+  EXPECT_GT(checked, 500);
 }
 
 TEST(Describe, CutsADeviceThatIsVisitedTwice) {

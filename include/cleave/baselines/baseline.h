@@ -33,6 +33,7 @@ namespace cleave::baselines {
 struct Baseline {
   std::string_view name;
   std::string_view summary;  ///< one line
+  bool quick;                ///< near linear: worth its time even when time is up
   bool (*supports)(const model::Problem& problem);
   std::optional<model::Placement> (*run)(const model::Problem& problem, std::uint64_t seed);
 };
