@@ -24,10 +24,10 @@ Amount saturating_multiply(Amount value, std::uint32_t count) {
 
 }  // namespace
 
-Frame::Frame(const Contracted& graph, const Levels& levels, const Reachability& reach)
+Frame::Frame(const Contracted& graph, const Levels& levels, const Reachability* reach)
     : graph_(graph),
       levels_(levels),
-      words_(reach.words()),
+      words_((graph.num_nodes + 63) / 64),
       num_measures_(graph.num_kinds * graph.phases) {
   const std::size_t n = graph.num_nodes;
   const std::size_t m = num_measures_;
@@ -39,35 +39,45 @@ Frame::Frame(const Contracted& graph, const Levels& levels, const Reachability& 
   for (Node v = 0; v < n; ++v) {
     total_memory_ += graph.memory[v];
     for (std::size_t x = 0; x < m; ++x) total_[x] += graph.times[v * m + x];
-    for_each_node(reach.ancestors(v), words_, [&](Node u) {
+    const auto precedes = [&](Node u) {
       ancestor_memory_[v] += graph.memory[u];
       descendant_memory_[u] += graph.memory[v];
       for (std::size_t x = 0; x < m; ++x) {
         ancestor_work_[v * m + x] += graph.times[u * m + x];
         descendant_work_[u * m + x] += graph.times[v * m + x];
       }
-    });
+    };
+    if (reach != nullptr) {
+      for_each_node(reach->ancestors(v), words_, precedes);
+    } else {
+      precedes(v);
+    }
   }
 
   hull_work_.assign(graph.edges.size() * m, 0);
   hull_allowed_.assign(graph.edges.size() * graph.num_kinds, 1);
   std::vector<Word> above(words_), below(words_);
   for (std::uint32_t e = 0; e < graph.edges.size(); ++e) {
-    std::fill(above.begin(), above.end(), 0);
-    std::fill(below.begin(), below.end(), 0);
-    for (const Node pin : graph.pins_of(e)) {
-      for (std::size_t w = 0; w < words_; ++w) {
-        above[w] |= reach.ancestors(pin)[w];
-        below[w] |= reach.descendants(pin)[w];
-      }
-    }
-    for (std::size_t w = 0; w < words_; ++w) above[w] &= below[w];
-    for_each_node(above.data(), words_, [&](Node v) {
+    const auto between = [&](Node v) {
       for (std::size_t x = 0; x < m; ++x) hull_work_[e * m + x] += graph.times[v * m + x];
       for (std::size_t q = 0; q < graph.num_kinds; ++q) {
         hull_allowed_[e * graph.num_kinds + q] &= graph.allowed[v * graph.num_kinds + q];
       }
-    });
+    };
+    if (reach == nullptr) {
+      for (const Node pin : graph.pins_of(e)) between(pin);
+      continue;
+    }
+    std::fill(above.begin(), above.end(), 0);
+    std::fill(below.begin(), below.end(), 0);
+    for (const Node pin : graph.pins_of(e)) {
+      for (std::size_t w = 0; w < words_; ++w) {
+        above[w] |= reach->ancestors(pin)[w];
+        below[w] |= reach->descendants(pin)[w];
+      }
+    }
+    for (std::size_t w = 0; w < words_; ++w) above[w] &= below[w];
+    for_each_node(above.data(), words_, between);
   }
 
   by_ratio_.resize(m * graph.num_kinds);
@@ -178,6 +188,12 @@ void Frame::set_windows() {
     }
     open_[level] = open;
   }
+  // At the start everything is still to be done.
+  const std::size_t all = levels_.full();
+  for (std::size_t x = 0; x < num_measures_; ++x) {
+    if (total_[x] > capacity_[all * num_measures_ + x]) open_[0] = 0;
+  }
+  if (total_memory_ > memory_capacity_[all]) open_[0] = 0;
 }
 
 void Frame::set_holdable() {

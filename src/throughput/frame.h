@@ -26,7 +26,9 @@ using ideals::Word;
 /// the most work per time on q. (ALGORITHMS: Band; Forced and forbidden.)
 class Frame {
  public:
-  Frame(const Contracted& graph, const Levels& levels, const Reachability& reach);
+  /// Without `reach` (null), for graphs too large for it, a node counts only itself as what comes
+  /// before and after it: weaker, still a relaxation.
+  Frame(const Contracted& graph, const Levels& levels, const Reachability* reach);
 
   /// Sets the caps and recomputes everything. REQUIRES: caps are not negative.
   /// O(levels · nodes · kinds).

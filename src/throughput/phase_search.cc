@@ -18,14 +18,23 @@ constexpr std::string_view kSweep = "least loads along a narrow order";
 constexpr std::string_view kExhausted = "exhausted search";
 
 constexpr std::size_t kOrders = 24;
+// Beyond this only splits of orders and windows are tried: everything else is at least quadratic.
+constexpr std::size_t kMostSearchedNodes = 12'000;
 constexpr std::size_t kMaxPositions = 3000;  // at which one order may be cut
-constexpr std::uint64_t kFirstEffort = 1'500'000;
+constexpr std::size_t kMinPositions = 200;
+constexpr std::size_t kFirstOrders = 4;
+constexpr std::uint64_t kFirstEffort = 250'000;
+constexpr std::uint64_t kSecondEffort = 1'500'000;
 constexpr std::size_t kFirstRanges = 100;
 constexpr std::size_t kMostSweptNodes = 3'000;
 constexpr std::size_t kSweptOrders = 8;
 constexpr std::size_t kMostRanges = 10'000;
 constexpr std::size_t kRangesPerNode = 20;
 constexpr std::size_t kLargestPool = 8'000;
+constexpr std::size_t kCorridorPool = 12'000;  // neighbours, many of them the same
+constexpr std::size_t kAround = 400;           // of a boundary of the best chain
+constexpr double kFirstCorridor = 0.02;        // of the best value
+constexpr double kLastCorridor = 0.0005;
 constexpr double kSmallestFraction = 1.0 / 8;
 constexpr int kMemoryFailures = 8;  // in a row without progress, then the limit has stopped us
 constexpr int kThresholds = 3;      // tried in a round, if none is settled
@@ -52,9 +61,13 @@ PhaseSearch::PhaseSearch(const Contracted& graph, const base::Limits& limits,
       deadline_(deadline),
       effort_spent_(effort_spent),
       levels_(graph),
-      reach_(graph),
-      frame_(graph, levels_, reach_),
-      orders_(propose_orders(graph, kOrders, limits.seed)),
+      reach_(graph.num_nodes <= kMostSearchedNodes ? std::make_optional<Reachability>(graph)
+                                                   : std::nullopt),
+      max_positions_(
+          reach_ ? kMaxPositions
+                 : std::max(kMinPositions, kMaxPositions * kMostSearchedNodes / graph.num_nodes)),
+      frame_(graph, levels_, reach_ ? &*reach_ : nullptr),
+      orders_(propose_orders(graph, kFirstOrders, limits.seed)),
       reference_(find_reference(graph)) {}
 
 PhaseSearch::Result PhaseSearch::minimise(const Caps& caps, std::size_t phase, Amount lower_bound,
@@ -68,11 +81,22 @@ PhaseSearch::Result PhaseSearch::minimise(const Caps& caps, std::size_t phase, A
   fraction_ = 1.0;
   memory_failures_ = 0;
 
-  split_orders();
+  // A few orders and a little search settle easy inputs; the others deserve more of both.
+  split_orders(0, kFirstOrders);
   raise_by_windows();
-  if (open())
+  if (!reach_) {
+    if (open()) result_.stop = deadline_.reached() ? deadline_.reason() : StopReason::states;
+    return std::move(result_);
+  }
+  if (open()) {
     raise(bounds::least_load_of_a_node(graph_, phase_, result_.lower_bound, deadline_), kNodes);
-  std::uint64_t effort = kFirstEffort;
+  }
+  if (open()) exhaust(kFirstEffort, 1);
+  if (open()) {
+    if (orders_.size() < kOrders) orders_ = propose_orders(graph_, kOrders, limits_.seed);
+    split_orders(kFirstOrders, kOrders);
+  }
+  std::uint64_t effort = kSecondEffort;
   if (open()) exhaust(effort, 1);
   for (std::size_t ranges = kFirstRanges; open();) {
     if (reference_ && ranges <= std::min(kMostRanges, kRangesPerNode * graph_.num_nodes)) {
@@ -113,11 +137,11 @@ void PhaseSearch::check_gap() {
   }
 }
 
-void PhaseSearch::split_orders() {
-  for (const auto& order : orders_) {
+void PhaseSearch::split_orders(std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end && open(); ++i) {
     if (deadline_.reached()) return;
     const auto found =
-        best_intervals(graph_, levels_, order, caps_, phase_, kMaxPositions, deadline_);
+        best_intervals(graph_, levels_, orders_[i], caps_, phase_, max_positions_, deadline_);
     if (found) accept(*found);
   }
 }
@@ -178,7 +202,7 @@ void PhaseSearch::raise_by_sweep() {
   std::optional<bounds::Sweep> best;
   for (std::size_t i = 0; i < std::min(orders_.size(), kSweptOrders); ++i) {
     if (deadline_.reached()) return;
-    bounds::Sweep sweep(graph_, reach_, *reference_, orders_[i]);
+    bounds::Sweep sweep(graph_, *reach_, *reference_, orders_[i]);
     if (!best || sweep.lost_weight() < best->lost_weight()) best.emplace(std::move(sweep));
   }
   if (!best->compute(caps_.by_phase[phase_], deadline_)) return;
@@ -188,7 +212,7 @@ void PhaseSearch::raise_by_sweep() {
 }
 
 void PhaseSearch::raise_by_profile(std::size_t num_ranges) {
-  if (!cuts_) cuts_.emplace(graph_, reach_, *reference_);
+  if (!cuts_) cuts_.emplace(graph_, *reach_, *reference_);
   std::vector<Amount> spreads;
   for (const int hundredths : kSpreads) {
     spreads.push_back(cuts_->total_work() / 100 * hundredths /
@@ -205,18 +229,30 @@ void PhaseSearch::raise_by_profile(std::size_t num_ranges) {
 void PhaseSearch::search_pool() {
   IdealStore store(graph_);
   PoolSearch pool(graph_, levels_, store, deadline_);
-  const std::size_t words = reach_.words();
+  const std::size_t words = reach_->words();
   const std::size_t count = boundaries_.size() / words;
   const std::size_t stride = 1 + count / kLargestPool;
   for (std::size_t i = 0; i < count; i += stride) pool.add(store.intern(&boundaries_[i * words]));
-  constexpr std::size_t kAround = 400;
   if (result_.best) pool.add_around(result_.best->chain, kAround);
-  while (open() && !deadline_.reached()) {
-    const auto found = pool.best(caps_, phase_);
-    if (!found) break;
+  // Chains a little worse than the best show where to look: the pool moves on to the ideals around
+  // those on any of them, in an ever narrower corridor.
+  for (double corridor = kFirstCorridor; corridor > kLastCorridor && open();) {
+    Caps caps = caps_;
+    if (result_.best) {
+      caps.by_phase[phase_] +=
+          static_cast<Amount>(corridor * static_cast<double>(result_.best->value));
+    }
+    const auto found = pool.best(caps, phase_);
+    if (!found || deadline_.reached()) return;
+    const bool better = !result_.best || found->value < result_.best->value;
     accept(*found);
+    if (!better) corridor /= 2;
     pool.clear();
-    pool.add_around(found->chain, kAround);
+    pool.add_around(result_.best->chain, kAround);
+    for (const auto& [value, ideal] : pool.near()) {
+      if (pool.size() >= kCorridorPool) break;
+      pool.add_neighbours(ideal, kAround / 16);
+    }
   }
 }
 

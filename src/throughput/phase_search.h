@@ -48,7 +48,7 @@ class PhaseSearch {
   }
   void accept(const Found& found);
   void raise(Amount bound, std::string_view method);
-  void split_orders();
+  void split_orders(std::size_t begin, std::size_t end);
   void raise_by_windows();
   void raise_by_profile(std::size_t num_ranges);
   void raise_by_sweep();
@@ -65,7 +65,8 @@ class PhaseSearch {
   const base::Deadline& deadline_;
   std::uint64_t& effort_spent_;
   Levels levels_;
-  Reachability reach_;
+  std::optional<Reachability> reach_;  // where the graph is small enough for more than splits
+  std::size_t max_positions_;          // at which one order may be cut
   Frame frame_;
   std::vector<std::vector<Node>> orders_;
   std::unique_ptr<IdealStore> store_;

@@ -48,33 +48,33 @@ void PoolSearch::add_around(const Chain& chain, std::size_t most) {
   std::vector<ideals::Word> inside(store_.words(), 0);
   for (const reduce::ChainStage& stage : chain) {
     for (const Node v : stage.nodes) ideals::insert(inside.data(), v);
-    const Index boundary = store_.intern(inside.data());
-    const std::size_t begin = pool_.size();
-    const auto enough = [&] { return pool_.size() - begin >= most; };
-    pool_.push_back(boundary);
-    for (std::size_t slot = 0; slot < store_.ready(boundary).size() && !enough(); ++slot) {
-      pool_.push_back(store_.grow(boundary, slot));
+    add_neighbours(store_.intern(inside.data()), most);
+  }
+}
+
+void PoolSearch::add_neighbours(Index ideal, std::size_t most) {
+  const std::size_t begin = pool_.size();
+  const auto add_grown = [&](Index from) {
+    for (std::size_t slot = 0; slot < store_.ready(from).size(); ++slot) {
+      if (pool_.size() - begin >= most) return;
+      pool_.push_back(store_.grow(from, slot));
     }
-    const std::size_t grown = pool_.size();
-    for (const Node v : store_.removable(boundary)) {
-      if (enough()) break;
-      pool_.push_back(store_.shrink(boundary, v));
+  };
+  const auto add_shrunk = [&](Index from) {
+    for (const Node v : store_.removable(from)) {
+      if (pool_.size() - begin >= most) return;
+      pool_.push_back(store_.shrink(from, v));
     }
-    const std::size_t shrunk = pool_.size();
-    for (std::size_t i = begin + 1; i < grown && !enough(); ++i) {
-      for (std::size_t slot = 0; slot < store_.ready(pool_[i]).size() && !enough(); ++slot) {
-        pool_.push_back(store_.grow(pool_[i], slot));
-      }
-    }
-    for (std::size_t i = grown; i < shrunk && !enough(); ++i) {
-      for (const Node v : store_.removable(pool_[i])) {
-        if (enough()) break;
-        pool_.push_back(store_.shrink(pool_[i], v));
-      }
-      for (std::size_t slot = 0; slot < store_.ready(pool_[i]).size() && !enough(); ++slot) {
-        pool_.push_back(store_.grow(pool_[i], slot));
-      }
-    }
+  };
+  pool_.push_back(ideal);
+  add_grown(ideal);
+  const std::size_t grown = pool_.size();
+  add_shrunk(ideal);
+  const std::size_t shrunk = pool_.size();
+  for (std::size_t i = begin + 1; i < grown; ++i) add_grown(pool_[i]);
+  for (std::size_t i = grown; i < shrunk; ++i) {
+    add_shrunk(pool_[i]);
+    add_grown(pool_[i]);
   }
 }
 
@@ -112,6 +112,8 @@ std::optional<Found> PoolSearch::best(const Caps& caps, std::size_t objective_ph
     return false;
   };
   std::vector<std::size_t> reached;
+  near_.clear();
+  arcs_.clear();
   for (std::size_t i = 0; i < last; ++i) {
     if (i % 16 == 0 && deadline_.reached()) return std::nullopt;
     reached.clear();
@@ -130,6 +132,8 @@ std::optional<Found> PoolSearch::best(const Caps& caps, std::size_t objective_ph
         const StagePricer::Price price = pricer_.price(pool_[j]);
         if (!price.within(caps) || price.memory > graph_.kind_memory[q]) continue;
         if (!allowed(pool_[i], pool_[j], q)) continue;
+        arcs_.push_back(Arc{static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j),
+                            static_cast<std::uint32_t>(q), price.load[objective_phase]});
         for (const std::size_t u : reached) {
           if (levels_.left(u, q) == 0) continue;
           const Amount value =
@@ -149,6 +153,27 @@ std::optional<Found> PoolSearch::best(const Caps& caps, std::size_t objective_ph
     if (best == num_levels || value < cells[last * num_levels + best].value) best = u;
   }
   if (best == num_levels) return std::nullopt;
+  // Back along the arcs, the least largest load from each ideal to the end, by devices left.
+  std::vector<Amount> onward(pool_.size() * num_levels, kNoValue);
+  for (std::size_t u = 0; u < num_levels; ++u) onward[last * num_levels + u] = 0;
+  for (auto arc = arcs_.rbegin(); arc != arcs_.rend(); ++arc) {
+    for (std::size_t left = levels_.next(0, arc->kind); left < num_levels; ++left) {
+      if (levels_.used(left, arc->kind) == 0) continue;
+      const Amount rest = onward[arc->to * num_levels + left - levels_.next(0, arc->kind)];
+      Amount& mine = onward[arc->from * num_levels + left];
+      if (rest != kNoValue) mine = std::min(mine, std::max(rest, arc->load));
+    }
+  }
+  for (std::size_t i = 1; i < last; ++i) {
+    Amount through = kNoValue;
+    for (std::size_t u = 0; u < num_levels; ++u) {
+      const Amount here = cells[i * num_levels + u].value;
+      const Amount rest = onward[i * num_levels + num_levels - 1 - u];
+      if (here != kNoValue && rest != kNoValue) through = std::min(through, std::max(here, rest));
+    }
+    if (through != kNoValue) near_.emplace_back(through, pool_[i]);
+  }
+  std::sort(near_.begin(), near_.end());
   Found found;
   found.value = cells[last * num_levels + best].value;
   for (std::size_t j = last, u = best; j > 0;) {

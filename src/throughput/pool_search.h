@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "cleave/base/limits.h"
@@ -29,9 +30,15 @@ class PoolSearch {
   /// by an exchange of two, up to `most` for each boundary.
   void add_around(const Chain& chain, std::size_t most);
 
+  /// Adds an ideal and those around it in the same sense.
+  void add_neighbours(Index ideal, std::size_t most);
+
   /// The best chain through the pool with all loads within the caps, if there is one.
   /// O(pool · ideals of the pool within a stage's reach · (cut edges + levels)).
   [[nodiscard]] std::optional<Found> best(const Caps& caps, std::size_t objective_phase);
+  /// After best() found a chain: every ideal of the pool on some chain within the caps, with the
+  /// value of the best chain through it, best first.
+  [[nodiscard]] const std::vector<std::pair<Amount, Index>>& near() const { return near_; }
 
  private:
   // Whether the kind may hold every node of `to` that is not in `from`.
@@ -43,6 +50,13 @@ class PoolSearch {
   const base::Deadline& deadline_;
   StagePricer pricer_;
   std::vector<Index> pool_;
+  struct Arc {
+    std::uint32_t from, to;  // in the pool
+    std::uint32_t kind;
+    Amount load;
+  };
+  std::vector<Arc> arcs_;  // stages within the caps, by `from`
+  std::vector<std::pair<Amount, Index>> near_;
   std::vector<ideals::Word> refused_;  // [kinds × words]: nodes the kind may not hold
 };
 
