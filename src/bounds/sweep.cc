@@ -15,10 +15,17 @@ constexpr std::size_t kMostCells = std::size_t{1} << 27;  // of all tables at a 
 constexpr std::uint32_t kMostPositions = 700;
 constexpr std::int32_t kGrains = 1 << 22;  // of the largest load
 
+// Two versions of a function, of which one is chosen before the program starts: too early for
+// ThreadSanitizer, which would crash.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__)
+#define CLEAVE_WIDE_TOO __attribute__((target_clones("avx2", "default")))
+#else
+#define CLEAVE_WIDE_TOO
+#endif
+
 // into[i] = min(into[i], from[i] + cost)
-__attribute__((target_clones("avx2", "default"))) void lower(std::int32_t* into,
-                                                             const std::int32_t* from,
-                                                             std::size_t count, std::int32_t cost) {
+CLEAVE_WIDE_TOO void lower(std::int32_t* into, const std::int32_t* from, std::size_t count,
+                           std::int32_t cost) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::int32_t value = from[i] + cost;
     into[i] = value < into[i] ? value : into[i];
