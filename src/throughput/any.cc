@@ -1,8 +1,9 @@
 #include "cleave/throughput/any.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -29,13 +30,48 @@ using reduce::Contracted;
 // Efforts of the first round; each round doubles them.
 constexpr std::uint64_t kMovesPerUnit = 64;
 constexpr std::uint64_t kExhaustStates = 20000;
-constexpr std::uint64_t kCoverEffort = 1 << 21;
+constexpr std::uint64_t kCoverEffort = 1 << 19;
 constexpr int kMaxDoublings = 20;
 
 constexpr std::size_t kMaxExhaustedNodes = 48;  // beyond, exhausting is hopeless
 constexpr double kContiguousShare = 0.15;       // of the time limit
 constexpr std::uint64_t kContiguousStates = 4;  // one in so many of the states
 constexpr base::Bytes kCoverTables(std::int64_t{256} << 20);
+
+// Units whose edges are dear, fused where the assignment has them on one device: what annealing
+// would seldom take apart, it can move together. `dear` is a share of the objective.
+cost::Partition fuse_dear_edges(const cost::UnitGraph& units, const Assignment& assignment,
+                                double dear) {
+  std::vector<std::size_t> leader(units.size());
+  std::iota(leader.begin(), leader.end(), std::size_t{0});
+  const auto find = [&](std::size_t u) {
+    while (leader[u] != u) u = leader[u] = leader[leader[u]];
+    return u;
+  };
+  const double least = dear * static_cast<double>(assignment.objective.count());
+  for (std::size_t e = 0; e < units.num_hyperedges(); ++e) {
+    const cost::HyperedgeId edge(e);
+    Duration transfer{0};
+    for (std::size_t c = 0; c < units.problem().machine().num_classes(); ++c) {
+      transfer = std::max(transfer, units.transfer(edge, base::ClassId(c)));
+    }
+    if (static_cast<double>(transfer.count()) <= least) continue;
+    const std::size_t first = units.pins(edge).front().index();
+    for (const cost::UnitId pin : units.pins(edge)) {
+      if (assignment.device_of[pin.index()] != assignment.device_of[first]) continue;
+      leader[find(pin.index())] = find(first);
+    }
+  }
+  cost::Partition parts;
+  parts.part_of.resize(units.size());
+  std::vector<cost::UnitId> part_of_leader(units.size());
+  for (std::size_t u = 0; u < units.size(); ++u) {
+    cost::UnitId& part = part_of_leader[find(u)];
+    if (!part.valid()) part = cost::UnitId(parts.count++);
+    parts.part_of[u] = part;
+  }
+  return parts;
+}
 
 class Planner {
  public:
@@ -112,26 +148,38 @@ class Planner {
     raise(sum, "heaviest group");
   }
 
-  // Runs from the incumbent and from random placements in turn, one a thread.
+  // Runs from the incumbent and from random placements, one a thread, over the units themselves
+  // and over units fused along dear edges, in turn.
   void anneal_round(int round) {
+    constexpr std::array kDear = {1.0, 0.25, 0.1, 0.03};
     const auto threads = static_cast<std::size_t>(std::max(1, limits_.threads));
-    std::vector<AnnealingRun> runs(threads);
     std::vector<AnnealingResult> results(threads);
     const std::uint64_t moves = std::min((kMovesPerUnit * units_.size()) << round,
                                          std::max<std::uint64_t>(1, states_left() / threads));
-    for (std::size_t i = 0; i < threads; ++i) {
-      const bool from_best = placed() && (i + static_cast<std::size_t>(rounds_)) % 2 == 0;
-      if (from_best) runs[i].start = incumbent();
-      runs[i].warmth = from_best ? 0.01 : 0.1;
-      runs[i].moves = moves;
-      runs[i].seed = limits_.seed + rounds_ * 1009 + i;
-    }
+    const auto run = [&](std::size_t i) {
+      const std::uint64_t number = rounds_ * threads + i;
+      AnnealingRun task;
+      task.moves = moves;
+      task.seed = limits_.seed + number;
+      task.warmth = 0.1;
+      if (!placed()) {
+        results[i] = anneal(units_, task, deadline_);
+        return;
+      }
+      const Assignment best = incumbent_on(units_);
+      const cost::UnitGraph fused =
+          coarsen(units_, fuse_dear_edges(units_, best, kDear[number / 2 % kDear.size()]));
+      if (number % 2 == 0) {
+        task.start = incumbent_on(fused);
+        task.warmth = 0.01;
+      }
+      results[i] = anneal(fused, task, deadline_);
+      if (results[i].best) spread(fused, *results[i].best);
+    };
     {
       std::vector<std::jthread> workers;
-      for (std::size_t i = 1; i < threads; ++i) {
-        workers.emplace_back([&, i] { results[i] = anneal(units_, runs[i], deadline_); });
-      }
-      results[0] = anneal(units_, runs[0], deadline_);
+      for (std::size_t i = 1; i < threads; ++i) workers.emplace_back(run, i);
+      run(0);
     }
     for (AnnealingResult& result : results) {
       answer_.states += result.moves;
@@ -139,14 +187,24 @@ class Planner {
     }
   }
 
-  [[nodiscard]] Assignment incumbent() const {
+  [[nodiscard]] Assignment incumbent_on(const cost::UnitGraph& units) const {
     Assignment assignment;
     assignment.objective = answer_.objective;
-    for (std::size_t u = 0; u < units_.size(); ++u) {
-      const auto first = units_.operators(cost::UnitId(u)).front();
+    for (std::size_t u = 0; u < units.size(); ++u) {
+      const auto first = units.operators(cost::UnitId(u)).front();
       assignment.device_of.push_back(answer_.placement[first.index()]);
     }
     return assignment;
+  }
+
+  // From fused units to the units themselves.
+  void spread(const cost::UnitGraph& fused, Assignment& assignment) const {
+    std::vector<base::DeviceId> device_of;
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto first = units_.operators(cost::UnitId(u)).front();
+      device_of.push_back(assignment.device_of[fused.unit_of(first).index()]);
+    }
+    assignment.device_of = std::move(device_of);
   }
 
   void exhaust_round(int round) {
