@@ -30,6 +30,7 @@ enum ExitCode : int {
 void add_plan(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_compare(CLI::App& app, int& exit_code);
+void add_simulate(CLI::App& app, int& exit_code);
 void add_workload(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 

@@ -278,6 +278,51 @@ class Check(CliTest):
         self.refuse("check", "g.json", "other.json", says="other.json")
 
 
+class Simulate(CliTest):
+
+    def planned(self):
+        graph = self.write("g.json", GRAPH)
+        self.run_cleave("plan", graph, "-o", "plan.json")
+        return graph, "plan.json"
+
+    def test_summary_and_trace(self):
+        text = self.run_cleave("simulate", *self.planned(), "--trace", "trace.json").stdout
+        self.assertIn("3.500 ms per micro-batch (inference: 16 micro-batches in ", text)
+        self.assertIn("; the plan says 3.500 ms, +0.00%", text)
+        self.assertRegex(text, r"(?m)^accelerator1 ")
+        events = json.loads((self.folder / "trace.json").read_text())["traceEvents"]
+        computations = [e for e in events if e["ph"] == "X" and e["cat"] == "compute"]
+        self.assertEqual(len(computations), 2 * 16)
+        self.assertEqual(sum(e["dur"] for e in computations), 16 * 6000)
+
+    def test_schedules_of_a_training_graph(self):
+        graph = self.workload("bert", "--training", "--layers", "4")
+        devices = EXAMPLES / "devices" / "four-gpus.yaml"
+        self.run_cleave("plan", graph, "-d", devices, "--states", "1000", "-o", "plan.json")
+        for schedule in "gpipe", "1f1b", "flush", "2bw":
+            text = self.run_cleave("simulate", graph, "plan.json", "--schedule", schedule).stdout
+            self.assertIn(f" per micro-batch ({schedule}: ", text)
+        jitter = ["simulate", graph, "plan.json", "--jitter", "0.5", "--bus", "1"]
+        first = self.run_cleave(*jitter).stdout
+        self.assertEqual(first, self.run_cleave(*jitter).stdout)
+        self.assertNotEqual(first, self.run_cleave(*jitter, "--seed", "2").stdout)
+        self.refuse("simulate", graph, "plan.json", "--schedule", "inference", says="backward")
+        self.refuse("simulate", graph, "plan.json", "--schedule", "2bw", "--batch", "1",
+                    says="at least")
+
+    def test_refusals(self):
+        planned = self.planned()
+        self.refuse("simulate", *planned, "--schedule", "slow", says="slow")
+        self.refuse("simulate", *planned, "--micro-batches", "0", says="0 micro-batches")
+        self.refuse("simulate", *planned, "--jitter", "nan", says="nan")
+        self.refuse("simulate", *planned, "--trace", "none/t.json", says="none/t.json")
+        self.refuse("simulate", *planned, "--bus", "0", "--trace", "t.json", says="bus")
+        self.assertNotIn("t.json", self.names())
+        lie = dict(json.loads((self.folder / "plan.json").read_text()), objective_ms=3.25)
+        self.refuse("simulate", planned[0], self.write("lie.json", lie), expect=1,
+                    says="the plan does not hold")
+
+
 class Compare(CliTest):
 
     def test_every_alternative_beside_the_answer(self):
