@@ -64,7 +64,7 @@ void set_frame(benchmark::State& state) {
       contracted(make_problem(make_graph("resnet50", {}), static_cast<int>(state.range(0))));
   const Levels levels(graph);
   const Reachability reach(graph);
-  throughput::Frame frame(graph, levels, reach);
+  throughput::Frame frame(graph, levels, &reach);
   throughput::Caps caps;
   caps.by_phase[0] = even_share(graph) * 5 / 4;
   for (auto _ : state) {

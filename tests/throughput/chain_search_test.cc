@@ -28,7 +28,7 @@ struct Searched {
       : graph(trial.graph),
         levels(graph),
         reach(graph),
-        frame(graph, levels, reach),
+        frame(graph, levels, &reach),
         store(graph),
         search(graph, levels, frame, store, no_deadline()) {}
 

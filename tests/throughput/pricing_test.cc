@@ -88,7 +88,7 @@ TEST(StagePricer, FloorIsBelowAllLargerStages) {
         const Contracted& graph = trial.graph;
         const Levels levels(graph);
         const Reachability reach(graph);
-        Frame frame(graph, levels, reach);
+        Frame frame(graph, levels, &reach);
         Caps caps;
         for (std::size_t p = 0; p < 2; ++p) {
           Amount most = 0;
