@@ -228,7 +228,11 @@ Sweep::LabelRange Sweep::labels(Node v, Hub hub) const {
   return range;
 }
 
-bool Sweep::compute(Amount most, const base::Deadline& deadline) {
+bool Sweep::compute(Amount most, base::Bytes memory, const base::Deadline& deadline) {
+  // The tables at one place and at the next stand side by side.
+  most_cells_ =
+      std::min(kMostCells, static_cast<std::size_t>(std::max<std::int64_t>(
+                               0, memory.count() / std::int64_t{2 * sizeof(std::int32_t)})));
   grain_ = std::max<Amount>(1, most / kGrains);
   most_grains_ = static_cast<std::int32_t>(most / grain_);
   sizes_ = most_steps(most);
@@ -370,7 +374,7 @@ bool Sweep::run(Hub hub, const base::Deadline& deadline) {
           lower(&into.least[(row + before) * row_size + inside], &table.least[row * row_size],
                 widest + 1 - inside, cost);
         }
-        if (next.size() > kMostStates || next.size() * table_size > kMostCells) return false;
+        if (next.size() > kMostStates || next.size() * table_size > most_cells_) return false;
       }
       std::vector<std::int32_t>().swap(table.least);
     }

@@ -19,9 +19,12 @@ using base::Duration;
 using base::StopReason;
 using model::PlanStatus;
 
+// Tables have a row for each combination of numbers of devices used.
+constexpr double kMostLevels = 1 << 15;
+
 constexpr std::string_view kIntervals = "intervals of the forward load";
 
-// No device's load can exceed this: all compute on its slowest kind, all tensors moved twice.
+// No device's load can exceed this: all compute on its slowest kind, all tensors moved in or out.
 Amount largest_load(const Contracted& graph) {
   Amount total = 0;
   for (std::size_t v = 0; v < graph.num_nodes; ++v) {
@@ -220,6 +223,15 @@ Answer plan_contiguous(const model::Problem& problem, const base::Limits& limits
     Answer answer;
     answer.status = PlanStatus::infeasible;
     answer.reason = contracted.error().message;
+    return answer;
+  }
+  if (Levels::count(*contracted) > kMostLevels) {
+    Answer answer;
+    answer.reason =
+        "the kinds of devices can be combined in more ways than a search can keep apart; describe "
+        "them as fewer classes, or pin fewer operators to single devices";
+    answer.bound.method = "none";
+    answer.stop = StopReason::states;
     return answer;
   }
   return Planner(problem, *contracted, limits, progress).run();

@@ -26,6 +26,15 @@ class Levels {
     }
   }
 
+  /// How many levels a graph's machine has, without building them: it may be astronomical.
+  [[nodiscard]] static double count(const Contracted& graph) {
+    double product = 1;
+    for (const std::uint32_t devices : graph.kind_count) {
+      product *= static_cast<double>(std::min<std::size_t>(devices, graph.num_nodes)) + 1;
+    }
+    return product;
+  }
+
   /// Number of levels.
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t full() const { return size_ - 1; }

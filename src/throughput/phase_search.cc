@@ -22,6 +22,7 @@ constexpr std::size_t kOrders = 24;
 constexpr std::size_t kMostSearchedNodes = 12'000;
 constexpr std::size_t kMaxPositions = 3000;  // at which one order may be cut
 constexpr std::size_t kMinPositions = 200;
+constexpr std::size_t kMostCells = std::size_t{1} << 24;  // of a table with a row for every level
 constexpr std::size_t kFirstOrders = 4;
 constexpr std::uint64_t kFirstEffort = 250'000;
 constexpr std::uint64_t kSecondEffort = 1'500'000;
@@ -179,7 +180,7 @@ bounds::Profile::Machine PhaseSearch::machine(Amount value) {
   trial.by_phase[phase_] = value;
   frame_.set_caps(trial);
   bounds::Profile::Machine machine;
-  machine.references = graph_.kind_count[*reference_];
+  machine.references = levels_.left(0, *reference_);  // as many as can be of use
   // The most work of c devices of the other kinds, whichever they are.
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     if (levels_.used(level, *reference_) > 0) continue;
@@ -205,7 +206,7 @@ void PhaseSearch::raise_by_sweep() {
     bounds::Sweep sweep(graph_, *reach_, *reference_, orders_[i]);
     if (!best || sweep.lost_weight() < best->lost_weight()) best.emplace(std::move(sweep));
   }
-  if (!best->compute(caps_.by_phase[phase_], deadline_)) return;
+  if (!best->compute(caps_.by_phase[phase_], limits_.memory, deadline_)) return;
   raise(bisect(result_.lower_bound, caps_.by_phase[phase_],
                [&](Amount value) { return best->refuted(value, machine(value)); }),
         kSweep);
@@ -231,7 +232,8 @@ void PhaseSearch::search_pool() {
   PoolSearch pool(graph_, levels_, store, deadline_);
   const std::size_t words = reach_->words();
   const std::size_t count = boundaries_.size() / words;
-  const std::size_t stride = 1 + count / kLargestPool;
+  const std::size_t most = kMostCells / levels_.size();
+  const std::size_t stride = 1 + count / std::min(kLargestPool, most);
   for (std::size_t i = 0; i < count; i += stride) pool.add(store.intern(&boundaries_[i * words]));
   if (result_.best) pool.add_around(result_.best->chain, kAround);
   // Chains a little worse than the best show where to look: the pool moves on to the ideals around
@@ -250,7 +252,7 @@ void PhaseSearch::search_pool() {
     pool.clear();
     pool.add_around(result_.best->chain, kAround);
     for (const auto& [value, ideal] : pool.near()) {
-      if (pool.size() >= kCorridorPool) break;
+      if (pool.size() >= std::min(kCorridorPool, most)) break;
       pool.add_neighbours(ideal, kAround / 16);
     }
   }

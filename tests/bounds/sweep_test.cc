@@ -55,7 +55,7 @@ void expect_valid(std::size_t width, double least_tight) {
     if (!best) return std::nullopt;
     const ideals::Reachability reach(graph);
     Sweep sweep(graph, reach, 0, draw_order(graph, trial.random), width);
-    if (!sweep.compute(2 * *best, no_deadline())) return std::nullopt;
+    if (!sweep.compute(2 * *best, base::Bytes::max(), no_deadline())) return std::nullopt;
     const Profile::Machine machine{graph.kind_count[0], {0}};
     for (const Amount threshold : {*best, *best + *best / 8, 2 * *best}) {
       if (sweep.refuted(threshold, machine)) return "refuted";

@@ -39,9 +39,9 @@ class Sweep {
   /// The weight that edges lost with their pins: the less, the better the bound.
   [[nodiscard]] Amount lost_weight() const { return lost_weight_; }
 
-  /// Fills the table for loads up to `most`. False: too many states, or the deadline passed; the
-  /// table must not be used. O(nodes · states · positions · sizes).
-  [[nodiscard]] bool compute(Amount most, const base::Deadline& deadline);
+  /// Fills the table for loads up to `most`, within `memory`. False: too many states, or the
+  /// deadline passed; the table must not be used. O(nodes · states · positions · sizes).
+  [[nodiscard]] bool compute(Amount most, base::Bytes memory, const base::Deadline& deadline);
 
   /// Whether no chain of stages on the machine's devices has all loads within `threshold`.
   /// REQUIRES: compute() returned true; threshold ≤ most.
@@ -88,6 +88,7 @@ class Sweep {
   std::uint32_t sizes_ = 0;           // largest amount of one stage within `most`
   Amount grain_ = 1;
   std::int32_t most_grains_ = 0;
+  std::size_t most_cells_ = 0;  // of all tables at a place
   std::vector<KeptEdge> edges_;
   std::vector<std::vector<std::uint32_t>> arcs_;  // [places]: places of kept successors
   std::vector<std::uint8_t> in_hub_;              // [nodes]
