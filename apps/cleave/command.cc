@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdio>
+#include <fstream>
 #include <system_error>
 #include <utility>
+
+#include "cleave/estimate/estimate.h"
+#include "cleave/onnx/read.h"
 
 namespace cleave::app {
 
@@ -48,6 +53,8 @@ base::Result<model::Machine> choose_machine(const Request& request,
                       : base::bad_input(
                             "the graph file describes no devices; name a file of them "
                                       "with -d");
+  if (!machine) return machine;
+  machine = estimate::complete(*machine);
   if (!machine || !request.accelerators) return machine;
   std::vector<model::DeviceClass> classes = machine->classes();
   for (model::DeviceClass& device_class : classes) {
@@ -56,14 +63,65 @@ base::Result<model::Machine> choose_machine(const Request& request,
   return model::Machine::create(std::move(classes));
 }
 
+bool is_model(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::array<char, 256> start{};
+  in.read(start.data(), start.size());
+  return onnx::is_model({start.data(), static_cast<std::size_t>(in.gcount())});
+}
+
+namespace {
+
+base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
+                                     const onnx::ModelFile& model, const model::Machine& machine,
+                                     const Request& request) {
+  auto checksum = io::checksum(file);
+  if (!checksum) return checksum.error();
+  auto estimate = estimate::estimate(model.network, machine, {request.colocate_above});
+  if (!estimate) return estimate.error();
+  for (const auto& notes : {model.notes, estimate->notes}) {
+    for (const std::string& note : notes) fmt::print(stderr, "cleave: note: {}\n", note);
+  }
+  return io::GraphFile{std::move(estimate->graph), std::nullopt, "onnx",
+                       std::move(checksum).value()};
+}
+
+base::Result<Task> to_task(io::GraphFile file, model::Machine machine, const Request& request) {
+  auto problem = model::Problem::create(file.graph, std::move(machine), request.question);
+  if (!problem) return problem.error();
+  return Task{std::move(problem).value(), std::move(file)};
+}
+
+base::Result<Task> load_model_task(const std::filesystem::path& file, const Request& request) {
+  const auto model = onnx::read_model(file, request.dimensions);
+  if (!model) return model.error();
+  auto machine = choose_machine(request, std::nullopt);
+  if (!machine) return machine.error();
+  auto graph = to_graph(file, *model, *machine, request);
+  if (!graph) return graph.error();
+  return to_task(std::move(graph).value(), std::move(machine).value(), request);
+}
+
+}  // namespace
+
+base::Result<io::GraphFile> load_model(const std::filesystem::path& file,
+                                       const model::Machine& machine, const Request& request) {
+  const auto model = onnx::read_model(file, request.dimensions);
+  if (!model) return model.error();
+  return to_graph(file, *model, machine, request);
+}
+
 base::Result<Task> load_task(const std::filesystem::path& graph, const Request& request) {
+  if (is_model(graph)) return load_model_task(graph, request);
   auto file = io::read_graph(graph);
   if (!file) return file.error();
+  if (!request.dimensions.empty()) {
+    return base::bad_input("--dim is for ONNX models; this file is of another kind",
+                           graph.string());
+  }
   auto machine = choose_machine(request, file->machine);
   if (!machine) return machine.error();
-  auto problem = model::Problem::create(file->graph, std::move(machine).value(), request.question);
-  if (!problem) return problem.error();
-  return Task{std::move(problem).value(), std::move(file).value()};
+  return to_task(std::move(file).value(), std::move(machine).value(), request);
 }
 
 base::Status check_output(const std::filesystem::path& file) {

@@ -46,9 +46,16 @@ struct Task {
   model::Problem problem;
   io::GraphFile file;
 };
-/// Reads the files and builds the problem that is asked for.
+/// Reads the files and builds the problem that is asked for. Of an ONNX model, operator times are
+/// estimated for the machine; what had to be assumed is said on stderr.
 [[nodiscard]] base::Result<Task> load_task(const std::filesystem::path& graph,
                                            const Request& request);
+/// Whether a file is an ONNX model, by its content.
+[[nodiscard]] bool is_model(const std::filesystem::path& file);
+/// The graph of an ONNX model on a machine, as load_task() estimates it.
+[[nodiscard]] base::Result<io::GraphFile> load_model(const std::filesystem::path& file,
+                                                     const model::Machine& machine,
+                                                     const Request& request);
 /// The machine that is asked for: of the devices file, or else `own`.
 [[nodiscard]] base::Result<model::Machine> choose_machine(const Request& request,
                                                           const std::optional<model::Machine>& own);

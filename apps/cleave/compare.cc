@@ -112,7 +112,9 @@ void add_compare(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("compare", "plan, and show what everybody else would do beside it");
-  command->add_option("GRAPH", arguments->graph, "the model: a cost graph in any known format")
+  command
+      ->add_option("GRAPH", arguments->graph,
+                   "the model: ONNX, or a cost graph in any known format")
       ->type_name("")
       ->required();
   command

@@ -34,6 +34,13 @@ const std::array kOptions{
            Whole{1, model::Machine::kMaxDevices,
                  [](Request& r, std::int64_t n) { r.accelerators = static_cast<int>(n); }},
            "", "devices in each class that pays for transfers, instead of the file's number"},
+    Option{"--dim", "NAME=N", Purpose::model, Sizes{&Request::dimensions}, "",
+           "size of a dimension that the model leaves open: its name, or VALUE.AXIS; may repeat"},
+    Option{"--colocate-above", "MIB", Purpose::model,
+           Whole{0, base::Bytes::max().count() / kMebibyte,
+                 [](Request& r, std::int64_t n) { r.colocate_above = base::Bytes(n * kMebibyte); }},
+           "1024",
+           "weights larger than this keep all their operators on one device; others are copied"},
     Option{"--objective", "NAME", Purpose::problem,
            OneOf{kObjectives,
                  [](Request& r, std::size_t i) {
@@ -137,6 +144,21 @@ Fault set_value(const Rules& values, Request& request, std::string_view text) {
   return {};
 }
 
+Fault set_value(const Sizes& values, Request& request, std::string_view text) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return fmt::format("'{}' is not of the form NAME=N", text);
+  }
+  const std::string_view digits = text.substr(equals + 1);
+  std::int64_t size = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  if (error != std::errc() || end != digits.data() + digits.size() || size < 0) {
+    return fmt::format("the size in '{}' is not a whole number of at least 0", text);
+  }
+  const bool first = (request.*values.map).emplace(text.substr(0, equals), size).second;
+  return first ? Fault() : fmt::format("'{}' is given twice", text.substr(0, equals));
+}
+
 Fault set_value(const File& values, Request& request, std::string_view text) {
   values.set(request, text);
   return {};
@@ -158,6 +180,7 @@ std::string range_of(const Real& values) {
   return fmt::format("{} to {}", values.low, values.high);
 }
 std::string range_of(const Rules&) { return {}; }
+std::string range_of(const Sizes&) { return {}; }
 std::string range_of(const File&) { return {}; }
 
 std::string describe(const Option& option) {
@@ -166,6 +189,40 @@ std::string describe(const Option& option) {
       std::visit([](const auto& values) { return range_of(values); }, option.values);
   if (!option.standard.empty()) range += fmt::format("; default {}", option.standard);
   return range.empty() ? text : text + " [" + range + "]";
+}
+
+std::string group_of(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::model:
+      return "Of an ONNX model";
+    case Purpose::problem:
+      return "Which problem";
+    case Purpose::search:
+      return "How hard to search";
+  }
+  return {};
+}
+
+void add_option(CLI::App& command, Request& request, const Option& option) {
+  const auto set = [&option, &request](const std::vector<std::string>& values) {
+    for (const std::string& value : values) {
+      Fault fault = set_option(option, request, value);
+      if (!fault.empty()) {
+        throw CLI::ValidationError(std::string(option.flags.substr(option.flags.rfind(',') + 1)),
+                                   fault);
+      }
+    }
+  };
+  const bool repeats =
+      std::holds_alternative<Rules>(option.values) || std::holds_alternative<Sizes>(option.values);
+  command
+      .add_option_function<std::vector<std::string>>(std::string(option.flags), set,
+                                                     describe(option))
+      ->type_name(std::string(option.type))
+      ->expected(1)
+      ->multi_option_policy(repeats ? CLI::MultiOptionPolicy::TakeAll
+                                    : CLI::MultiOptionPolicy::Throw)
+      ->group(group_of(option.purpose));
 }
 
 }  // namespace
@@ -181,25 +238,12 @@ Request standard_request() {
 }
 
 void add_options(CLI::App& command, Request& request) {
+  for (const Option& option : kOptions) add_option(command, request, option);
+}
+
+void add_model_options(CLI::App& command, Request& request) {
   for (const Option& option : kOptions) {
-    const auto set = [&option, &request](const std::vector<std::string>& values) {
-      for (const std::string& value : values) {
-        Fault fault = set_option(option, request, value);
-        if (!fault.empty()) {
-          throw CLI::ValidationError(std::string(option.flags.substr(option.flags.rfind(',') + 1)),
-                                     fault);
-        }
-      }
-    };
-    const bool repeats = std::holds_alternative<Rules>(option.values);
-    command
-        .add_option_function<std::vector<std::string>>(std::string(option.flags), set,
-                                                       describe(option))
-        ->type_name(std::string(option.type))
-        ->expected(1)
-        ->multi_option_policy(repeats ? CLI::MultiOptionPolicy::TakeAll
-                                      : CLI::MultiOptionPolicy::Throw)
-        ->group(option.purpose == Purpose::problem ? "Which problem" : "How hard to search");
+    if (option.purpose == Purpose::model) add_option(command, request, option);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,8 +22,10 @@ namespace cleave::app {
 
 /// What the options ask for: a machine and a question, which make the problem, and how hard to try.
 struct Request {
-  std::optional<std::filesystem::path> devices;  ///< absent: the graph file's own
-  std::optional<int> accelerators;               ///< instead of the machine's own number
+  std::optional<std::filesystem::path> devices;    ///< absent: the graph file's own
+  std::optional<int> accelerators;                 ///< instead of the machine's own number
+  std::map<std::string, std::int64_t> dimensions;  ///< of an ONNX model
+  base::Bytes colocate_above;                      ///< size of weights, see estimate::Options
   model::Question question;
   base::Limits limits;
 };
@@ -45,19 +48,24 @@ struct Real {
 struct Rules {
   std::vector<model::DeviceRule> model::Question::*list;
 };
+/// NAME=N, any number of times.
+struct Sizes {
+  std::map<std::string, std::int64_t> Request::*map;
+};
 struct File {
   void (*set)(Request&, std::string_view value);
 };
 
 /// One row of the only table of options: flags, help, defaults and range checks come from it.
 struct Option {
-  /// Whether the option changes WHICH problem is solved, or only HOW.
-  enum class Purpose { problem, search };
+  /// Whether the option changes WHICH problem is solved (by how an ONNX model is read, or
+  /// otherwise), or only HOW.
+  enum class Purpose { model, problem, search };
 
   std::string_view flags;  ///< "-d,--devices"
   std::string_view type;   ///< "FILE"
   Purpose purpose = Purpose::problem;
-  std::variant<OneOf, Whole, Real, Rules, File> values;
+  std::variant<OneOf, Whole, Real, Rules, Sizes, File> values;
   std::string_view standard;  ///< default, as it would be typed; empty: see help
   std::string_view help;
 };
@@ -68,5 +76,7 @@ struct Option {
 
 /// Gives a command all options of the table; parsing fills `request`, which must outlive it.
 void add_options(CLI::App& command, Request& request);
+/// The same with the options of purpose `model` only.
+void add_model_options(CLI::App& command, Request& request);
 
 }  // namespace cleave::app

@@ -74,7 +74,9 @@ int run(Arguments& arguments) {
 void add_plan(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("plan", "place a model on devices, with a proven bound");
-  command->add_option("GRAPH", arguments->graph, "the model: a cost graph in any known format")
+  command
+      ->add_option("GRAPH", arguments->graph,
+                   "the model: ONNX, or a cost graph in any known format")
       ->type_name("")
       ->required();
   command->add_option("-o,--output", arguments->output, "write the plan (plan.json) to this file")

@@ -40,8 +40,58 @@ model::Link read_link(Reader& in, const Value& value) {
   return link;
 }
 
+model::Peak read_peak(Reader& in, std::string_view type, const Value& value) {
+  using enum model::ElementType;
+  model::Peak peak;
+  peak.operations_per_second = quantity(in, value, parse_speed);
+  for (const auto known : {float64, float32, float16, bfloat16, float8, int8, int4}) {
+    if (type != to_string(known)) continue;
+    peak.type = known;
+    return peak;
+  }
+  in.fail(value, fmt::format("there is no peak for {}; a type is float64, float32, float16, "
+                             "bfloat16, float8, int8 or int4",
+                             in_quotes(type)));
+  return peak;
+}
+
+std::optional<model::Performance> read_performance(Reader& in, const Value& value) {
+  model::Performance p;
+  const auto device = in.optional(value, "device");
+  const auto peaks = in.optional(value, "peak");
+  const auto bandwidth = in.optional(value, "memory_bandwidth");
+  const auto launch = in.optional(value, "launch");
+  const auto efficiency = in.optional(value, "efficiency");
+  if (!device && !peaks && !bandwidth && !launch && !efficiency) return std::nullopt;
+  if (device) p.device = in.label(*device);
+  if (peaks && in.expect(*peaks, Kind::object)) {
+    for (const auto& [type, peak] : peaks->members()) p.peaks.push_back(read_peak(in, type, peak));
+  }
+  if (bandwidth) p.memory_bytes_per_second = quantity(in, *bandwidth, parse_rate);
+  if (launch) p.launch = quantity(in, *launch, parse_time);
+  if (efficiency) p.efficiency = in.real(*efficiency);
+  return p;
+}
+
+void write_performance(JsonWriter& out, const model::Performance& p) {
+  if (!p.device.empty()) out.key("device").string(p.device);
+  if (!p.peaks.empty()) {
+    out.key("peak").begin_object();
+    for (const model::Peak& peak : p.peaks) {
+      out.key(to_string(peak.type)).string(fmt::format("{} OP/s", peak.operations_per_second));
+    }
+    out.end();
+  }
+  if (p.memory_bytes_per_second) {
+    out.key("memory_bandwidth").string(fmt::format("{} B/s", *p.memory_bytes_per_second));
+  }
+  if (p.launch) out.key("launch").string(fmt::format("{} ps", p.launch->count()));
+  if (p.efficiency) out.key("efficiency").real(*p.efficiency);
+}
+
 DeviceClass read_class(Reader& in, const Value& value) {
-  in.only(value, {"class", "count", "memory", "pays_transfers", "link", "times"});
+  in.only(value, {"class", "count", "memory", "pays_transfers", "link", "times", "device", "peak",
+                  "memory_bandwidth", "launch", "efficiency"});
   DeviceClass c;
   c.name = in.label(in.required(value, "class"));
   if (const auto count = in.optional(value, "count")) {
@@ -54,6 +104,7 @@ DeviceClass read_class(Reader& in, const Value& value) {
   if (const auto pays = in.optional(value, "pays_transfers")) c.pays_transfers = in.boolean(*pays);
   if (const auto link = in.optional(value, "link")) c.link = read_link(in, *link);
   if (const auto times = in.optional(value, "times")) c.times = in.label(*times);
+  c.performance = read_performance(in, value);
   return c;
 }
 
@@ -91,6 +142,7 @@ void write_machine(JsonWriter& out, const Machine& machine) {
       out.end();
     }
     if (c.times != c.name) out.key("times").string(c.times);
+    if (c.performance) write_performance(out, *c.performance);
     out.end();
   }
   out.end();

@@ -378,6 +378,19 @@ base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
   return PlanFile{*std::move(problem), std::move(plan)};
 }
 
+base::Result<model::Machine> read_plan_machine(const std::filesystem::path& file) {
+  const auto text = read_text(file);
+  if (!text) return text.error();
+  if (auto fault = find_unreadable(*text, file.string())) return *std::move(fault);
+  const auto document = parse_json(*text, file.string());
+  if (!document) return document.error();
+  Reader in;
+  const Value problem = in.required((*document)->root(), "problem");
+  auto machine = read_machine(in, in.required(problem, "machine"));
+  if (in.failed()) return in.error();
+  return *std::move(machine);
+}
+
 base::Result<PlanFile> read_plan(const std::filesystem::path& file, const GraphFile& graph) {
   const auto text = read_text(file);
   if (!text) return text.error();

@@ -40,6 +40,16 @@ constexpr std::array<Unit, 13> kRates = {{{"B/s", 1},
                                           {"Mbit/s", 1'000'000 / 8},
                                           {"Gbit/s", 1'000'000'000 / 8},
                                           {"Tbit/s", 1'000'000'000'000 / 8}}};
+constexpr std::array<Unit, 10> kSpeeds = {{{"FLOP/s", 1},
+                                           {"MFLOP/s", 1'000'000},
+                                           {"GFLOP/s", 1'000'000'000},
+                                           {"TFLOP/s", 1'000'000'000'000},
+                                           {"PFLOP/s", 1'000'000'000'000'000},
+                                           {"OP/s", 1},
+                                           {"MOP/s", 1'000'000},
+                                           {"GOP/s", 1'000'000'000},
+                                           {"TOP/s", 1'000'000'000'000},
+                                           {"POP/s", 1'000'000'000'000'000}}};
 constexpr std::array<Unit, 5> kTimes = {
     {{"ps", 1}, {"ns", 1'000}, {"us", 1'000'000}, {"ms", 1'000'000'000}, {"s", 1'000'000'000'000}}};
 
@@ -70,6 +80,10 @@ base::Result<base::Bytes> parse_size(std::string_view text) {
 
 base::Result<std::int64_t> parse_rate(std::string_view text) {
   return parse(text, kRates, std::numeric_limits<std::int64_t>::max(), "the bandwidth");
+}
+
+base::Result<std::int64_t> parse_speed(std::string_view text) {
+  return parse(text, kSpeeds, std::numeric_limits<std::int64_t>::max(), "the speed");
 }
 
 base::Result<base::Duration> parse_time(std::string_view text) {

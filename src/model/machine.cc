@@ -6,6 +6,40 @@
 #include <charconv>
 
 namespace cleave::model {
+namespace {
+
+base::Status check_performance(const DeviceClass& c) {
+  const Performance& p = *c.performance;
+  const auto fault = [&](std::string_view what) {
+    return base::bad_input(fmt::format("device class '{}' {}", c.name, what));
+  };
+  for (std::size_t i = 0; i < p.peaks.size(); ++i) {
+    if (p.peaks[i].operations_per_second <= 0) return fault("has a peak that is not positive");
+    for (std::size_t j = 0; j < i; ++j) {
+      if (p.peaks[i].type == p.peaks[j].type) {
+        return fault(fmt::format("has two peaks for {}", to_string(p.peaks[i].type)));
+      }
+    }
+  }
+  if (p.memory_bytes_per_second && *p.memory_bytes_per_second <= 0) {
+    return fault("has a memory bandwidth that is not positive");
+  }
+  if (p.launch && *p.launch < base::Duration::zero()) return fault("has a negative launch time");
+  if (p.efficiency && !(*p.efficiency > 0 && *p.efficiency <= 1)) {
+    return fault(fmt::format("has the efficiency {}; it is above 0 and at most 1", *p.efficiency));
+  }
+  const bool has_float32 = std::any_of(p.peaks.begin(), p.peaks.end(), [](const Peak& peak) {
+    return peak.type == ElementType::float32;
+  });
+  if (p.device.empty() && !(has_float32 && p.memory_bytes_per_second)) {
+    return fault(
+        "describes its speed without a device of the catalogue, so it needs a peak for "
+        "float32 and a memory bandwidth");
+  }
+  return std::monostate{};
+}
+
+}  // namespace
 
 base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
   Machine machine;
@@ -34,6 +68,9 @@ base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
       return base::bad_input(fmt::format(
           "the link of device class '{}' needs a positive bandwidth and a latency of at least 0",
           c.name));
+    }
+    if (c.performance) {
+      if (auto valid = check_performance(c); !valid) return valid.error();
     }
     if (c.times.empty()) c.times = c.name;
     if (machine.find_class(c.name)) {

@@ -323,6 +323,83 @@ class Simulate(CliTest):
                     says="the plan does not hold")
 
 
+def field(number, payload):
+    """A field of a protobuf message: text or bytes, or a number."""
+    def varint(value):
+        out = bytearray()
+        while value > 0x7F:
+            out.append(value & 0x7F | 0x80)
+            value >>= 7
+        return bytes(out + bytearray([value]))
+    if isinstance(payload, int):
+        return varint(number << 3) + varint(payload)
+    data = payload.encode() if isinstance(payload, str) else payload
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def onnx_model(layers=6, node_type="Exp"):
+    """A chain of operators on x [batch, 1024], in ONNX."""
+    def value(name):
+        shape = field(1, field(2, "batch")) + field(1, field(1, 1024))
+        return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+    names = ["x"] + [f"y{i}" for i in range(layers)]
+    nodes = b"".join(field(1, field(1, a) + field(2, b) + field(3, f"layer{i}") +
+                           field(4, node_type))
+                     for i, (a, b) in enumerate(zip(names, names[1:])))
+    graph = nodes + field(2, "chain") + field(11, value("x")) + field(12, value(names[-1]))
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
+
+
+class Onnx(CliTest):
+
+    DEVICES = EXAMPLES / "devices" / "four-gpus.yaml"
+
+    def test_plan_check_compare(self):
+        model = self.write("model.anything", onnx_model())
+        asked = ["-d", self.DEVICES, "--dim", "batch=65536"]
+        done = self.run_cleave("plan", model, *asked, "--json", "-o", "plan.json")
+        self.assertEqual(done.stderr, "")
+        plan = json.loads(done.stdout)
+        self.assertEqual(plan["status"], "optimal")
+        operators = [op for stage in plan["stages"] for op in stage["operators"]]
+        self.assertEqual(operators, [f"layer{i}" for i in range(6)])
+        self.run_cleave("check", model, "plan.json", "--dim", "batch=65536")
+        self.refuse("check", model, "plan.json", "--dim", "batch=2", expect=1)
+        self.assertIn("replicas-only", self.run_cleave("compare", model, *asked).stdout)
+
+    def test_batches_take_longer(self):
+        model = self.write("model.onnx", onnx_model())
+        times = [json.loads(self.run_cleave("plan", model, "-d", self.DEVICES, "--dim",
+                                            f"batch={batch}", "--json").stdout)["objective_ms"]
+                 for batch in (1, 100000)]
+        self.assertLess(times[0] * 10, times[1])
+
+    def test_unknown_operators_are_named(self):
+        model = self.write("model.onnx", onnx_model(1, "Frobnicate"))
+        done = self.run_cleave("plan", model, "-d", self.DEVICES, "--dim", "batch=1")
+        self.assertRegex(done.stderr, r"\Acleave: note: [^\n]*Frobnicate[^\n]*\n\Z")
+
+    def test_refusals(self):
+        model = self.write("model.onnx", onnx_model())
+        self.refuse("plan", model, "-d", self.DEVICES, says="--dim batch=N")
+        self.refuse("plan", model, "-d", self.DEVICES, "--dim", "batch", says="NAME=N")
+        self.refuse("plan", model, "-d", self.DEVICES, "--dim", "batch=-1", says="whole number")
+        self.refuse("plan", model, "-d", self.DEVICES, "--dim", "batch=1", "--dim", "batch=2",
+                    says="twice")
+        self.refuse("plan", model, "-d", self.DEVICES, "--dim", "batch=1", "--dim", "b=2",
+                    says="'b'")
+        self.refuse("plan", model, "--dim", "batch=1", says="describes no devices")
+        self.refuse("plan", self.write("cut.onnx", onnx_model()[:-9]), "-d", self.DEVICES,
+                    says="cut.onnx")
+        self.refuse("plan", self.write("g.json", GRAPH), "--dim", "batch=1", says="ONNX")
+        silent = self.write("silent.yaml", "format: cleave.devices/1\n"
+                                           "devices: [{class: cpu, pays_transfers: false}]\n")
+        self.refuse("plan", model, "-d", silent, "--dim", "batch=1", says="'cpu'")
+        unknown = self.write("unknown.yaml", "format: cleave.devices/1\n"
+                                             "devices: [{class: cpu, device: abacus}]\n")
+        self.refuse("plan", model, "-d", unknown, "--dim", "batch=1", says="'abacus'")
+
+
 class Compare(CliTest):
 
     def test_every_alternative_beside_the_answer(self):
@@ -544,8 +621,8 @@ class Help(CliTest):
         for command in ["plan"], ["compare"], ["bench", "paper"]:
             text = self.run_cleave(*command, "--help").stdout
             which, how = text.index("Which problem"), text.index("How hard to search")
-            for option in PROBLEM_OPTIONS:
-                self.assertTrue(which < text.index(option) < how, option)
+            for option in PROBLEM_OPTIONS + ["--dim", "--colocate-above"]:
+                self.assertLess(text.index(option, which), how, option)
             for option in SEARCH_OPTIONS:
                 self.assertGreater(text.index(option + " "), how, option)
         self.assertIn("[1 to 1024; default 1]", text)

@@ -35,6 +35,8 @@ struct GraphFile {
 [[nodiscard]] base::Result<GraphFile> read_graph(const std::filesystem::path& file);
 /// The same from memory; `name` stands for the file in errors.
 [[nodiscard]] base::Result<GraphFile> parse_graph(std::string_view text, std::string_view name);
+/// "sha256:…" of a file's bytes, of whatever kind it is. Files above 2 GiB are refused.
+[[nodiscard]] base::Result<std::string> checksum(const std::filesystem::path& file);
 /// Our own JSON format; what read_graph() reads back to an equal graph.
 [[nodiscard]] std::string graph_to_json(const model::Graph& graph,
                                         const std::optional<model::Machine>& machine = {});
@@ -66,6 +68,9 @@ struct PlanFile {
                                                const GraphFile& graph);
 [[nodiscard]] base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
                                                 const GraphFile& graph);
+
+/// The machine alone, for graphs that are made for a machine.
+[[nodiscard]] base::Result<model::Machine> read_plan_machine(const std::filesystem::path& file);
 
 /// A split in the paper's output format ("fpgas" and "cpus" with lists of node ids), as a
 /// placement. Backward operators that are not listed follow their colocation group; operators

@@ -8,6 +8,7 @@
 #include "cleave/base/ids.h"
 #include "cleave/base/result.h"
 #include "cleave/base/units.h"
+#include "cleave/model/element_type.h"
 
 namespace cleave::model {
 
@@ -15,6 +16,22 @@ namespace cleave::model {
 struct Link {
   std::int64_t bytes_per_second = 0;  ///< > 0
   base::Duration latency{0};          ///< ≥ 0
+};
+
+/// How fast elements of a type are computed with, at best.
+struct Peak {
+  ElementType type = ElementType::float32;
+  std::int64_t operations_per_second = 0;  ///< > 0; a multiply-add is two
+};
+
+/// How fast a device computes, for those who estimate operator times. What is absent is taken from
+/// the catalogue's `device`.
+struct Performance {
+  std::string device;       ///< a name of the catalogue, see estimate; empty: none
+  std::vector<Peak> peaks;  ///< distinct types
+  std::optional<std::int64_t> memory_bytes_per_second;  ///< > 0
+  std::optional<base::Duration> launch;                 ///< ≥ 0, added once an operator
+  std::optional<double> efficiency;  ///< in (0, 1]: the share of peak that operators reach
 };
 
 /// A number of identical devices.
@@ -25,6 +42,7 @@ struct DeviceClass {
   bool pays_transfers = true;         ///< false: lives in host memory, moves data for nothing
   std::optional<Link> link;           ///< prices tensors by bytes; else by their given times
   std::string times;                  ///< column of operator times; empty: the one named `name`
+  std::optional<Performance> performance;  ///< where operator times are to be estimated
 };
 
 /// The devices at hand. Immutable; validated by create().

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cleave/base/result.h"
+#include "onnx/proto.h"
+
+namespace cleave::onnx {
+
+/// Checks that names are defined once and before they are read, in the graph and all bodies, and
+/// what the library's checker says of each operator and weight. `notes` gets a sentence for each
+/// domain whose operators are newer than the library. REQUIRES: functions are inlined.
+[[nodiscard]] base::Status check_structure(const pb::ModelProto& model,
+                                           std::vector<std::string>& notes);
+
+}  // namespace cleave::onnx
