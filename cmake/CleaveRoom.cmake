@@ -33,7 +33,7 @@ function(cleave_compile_options target)
   endif()
   if(CLEAVE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${CLEAVE_SANITIZE} -fno-sanitize-recover=all
-                                             -fno-omit-frame-pointer)
+                                             -fno-omit-frame-pointer $<$<CONFIG:Debug>:-O1>)
     target_link_options(${target} PUBLIC -fsanitize=${CLEAVE_SANITIZE})
   endif()
   if(CLEAVE_FUZZ)
