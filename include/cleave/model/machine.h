@@ -42,7 +42,7 @@ struct DeviceClass {
   bool pays_transfers = true;         ///< false: lives in host memory, moves data for nothing
   std::optional<Link> link;           ///< prices tensors by bytes; else by their given times
   std::string times;                  ///< column of operator times; empty: the one named `name`
-  std::optional<Performance> performance;  ///< where operator times are to be estimated
+  std::optional<Performance> performance{};  ///< where operator times are to be estimated
 };
 
 /// The devices at hand. Immutable; validated by create().
