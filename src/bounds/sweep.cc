@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <string>
 #include <unordered_map>
 
 namespace cleave::bounds {
 namespace {
+
+__extension__ using Wide = __int128;
 
 constexpr std::int32_t kNever = std::numeric_limits<std::int32_t>::max() / 2;
 constexpr std::size_t kMostStates = 4000;                 // at any place
@@ -63,6 +66,7 @@ Sweep::Sweep(const Contracted& graph, const ideals::Reachability& reach, std::si
   place_.resize(n);
   for (std::uint32_t i = 0; i < order_.size(); ++i) place_[order_[i]] = i;
   choose_unit();
+  choose_prices();
   narrow(width);
 }
 
@@ -82,13 +86,44 @@ void Sweep::choose_unit() {
     const Amount time = graph_.time(v, kind_, 0);
     steps_.push_back(static_cast<std::uint32_t>((time + unit_ / 2) / unit_));
     positions_ += steps_.back();
-    if (steps_.back() > 0) least_per_step_ = std::min(least_per_step_, time / steps_.back());
+    if (steps_.back() > 0) cheapest_.emplace_back(time, steps_.back());
   }
+  std::sort(cheapest_.begin(), cheapest_.end(), [](const auto& a, const auto& b) {
+    return Wide(a.first) * b.second < Wide(b.first) * a.second;
+  });
 }
 
-// The largest amount, in units, of nodes with so much work.
+// Even prices where the others are off by more than a hundredth in all. Rounded down: together they
+// are at most all work.
+void Sweep::choose_prices() {
+  Amount total = 0;
+  for (Node v = 0; v < graph_.num_nodes; ++v) {
+    prices_.push_back(graph_.time(v, kind_, 0));
+    total += prices_.back();
+  }
+  if (positions_ == 0) return;
+  std::vector<Amount> even(graph_.num_nodes);
+  Amount off = 0;
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    even[order_[i]] = static_cast<Amount>(Wide(total) * steps_[i] / positions_);
+    off += std::max(even[order_[i]], prices_[order_[i]]) -
+           std::min(even[order_[i]], prices_[order_[i]]);
+  }
+  averaged_ = off > total / 100;
+  if (averaged_) prices_.swap(even);
+}
+
+// The largest amount, in units, of nodes with so much work: a fractional knapsack.
 std::uint32_t Sweep::most_steps(Amount work) const {
-  return static_cast<std::uint32_t>(std::min<Amount>(positions_, work / least_per_step_));
+  std::uint32_t steps = 0;
+  for (const auto& [time, amount] : cheapest_) {
+    if (time > work) {
+      return steps + static_cast<std::uint32_t>((Wide(work) * amount + time - 1) / time);
+    }
+    work -= time;
+    steps += amount;
+  }
+  return steps;
 }
 
 void Sweep::narrow(std::size_t width) {
@@ -229,13 +264,28 @@ Sweep::LabelRange Sweep::labels(Node v, Hub hub) const {
 }
 
 bool Sweep::compute(Amount most, base::Bytes memory, const base::Deadline& deadline) {
+  const Amount within = most;
   // The tables at one place and at the next stand side by side.
   most_cells_ =
       std::min(kMostCells, static_cast<std::size_t>(std::max<std::int64_t>(
                                0, memory.count() / std::int64_t{2 * sizeof(std::int32_t)})));
+  if (averaged_) {
+    // A stage with its load within `most` may be priced higher, by what light nodes gain.
+    Amount work = most;
+    Amount gain = 0;
+    const Amount total = std::accumulate(prices_.begin(), prices_.end(), Amount{0});
+    const Amount even = (total + static_cast<Amount>(prices_.size())) / positions_ + 1;
+    for (const auto& [time, amount] : cheapest_) {
+      const Amount more = even * amount - time;
+      if (work <= 0 || more <= 0) break;
+      gain += more;
+      work -= time;
+    }
+    most += gain;
+  }
   grain_ = std::max<Amount>(1, most / kGrains);
   most_grains_ = static_cast<std::int32_t>(most / grain_);
-  sizes_ = most_steps(most);
+  sizes_ = most_steps(within);
   least_.assign((positions_ + 1) * (sizes_ + 1), kNever);
   if (!has_hub_) return run(Hub::none, deadline);
   return run(Hub::all_after, deadline) && run(Hub::out_begun, deadline) &&
@@ -312,7 +362,7 @@ bool Sweep::run(Hub hub, const base::Deadline& deadline) {
 
     States next;
     const auto compute =
-        static_cast<std::int32_t>(std::min<Amount>(graph_.time(v, kind_, 0) / grain_, kNever / 2));
+        static_cast<std::int32_t>(std::min<Amount>(prices_[v] / grain_, kNever / 2));
     const std::uint32_t step = steps_[at];
     for (auto& [old_key, table] : states) {
       if (deadline.reached()) return false;
@@ -409,7 +459,30 @@ bool Sweep::run(Hub hub, const base::Deadline& deadline) {
   return true;
 }
 
+// Whether the least total of a chain exceeds what the devices can take together.
+bool Sweep::refuted_on_average(Amount threshold, std::uint32_t devices) const {
+  const std::size_t row_size = sizes_ + 1;
+  constexpr Amount kNone = std::numeric_limits<Amount>::max() / 2;
+  std::vector<Amount> total(positions_ + 1, kNone);
+  total[0] = 0;
+  for (std::uint32_t round = 0; round < devices; ++round) {
+    std::vector<Amount> next = total;  // a device may stay empty
+    for (std::uint32_t i = 0; i <= positions_; ++i) {
+      if (total[i] == kNone) continue;
+      for (std::uint32_t s = 0; s <= sizes_ && i + s <= positions_; ++s) {
+        const std::int32_t load = least_[i * row_size + s];
+        if (load <= most_grains_) next[i + s] = std::min(next[i + s], total[i] + load);
+      }
+    }
+    total.swap(next);
+  }
+  return total[positions_] == kNone || Wide(total[positions_]) * grain_ > Wide(threshold) * devices;
+}
+
 bool Sweep::refuted(Amount threshold, const Profile::Machine& machine) const {
+  if (averaged_) {
+    return machine.others.size() == 1 && refuted_on_average(threshold, machine.references);
+  }
   const std::size_t row_size = sizes_ + 1;
   const auto grains = static_cast<std::int32_t>(std::min<Amount>(threshold / grain_, most_grains_));
   // reached[c][position]: by c other devices and as many reference devices as rounds so far.

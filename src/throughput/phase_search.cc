@@ -279,7 +279,7 @@ void PhaseSearch::exhaust(std::uint64_t effort, int failures) {
     options.caps = caps_;
     options.objective_phase = phase_;
     options.lower_bound = result_.lower_bound;
-    options.max_memory = limits_.memory;
+    options.max_memory = base::Bytes(limits_.memory.count() / 8 * 7);  // some for the rest of us
     options.max_effort = effort;
     if (limits_.states < std::numeric_limits<std::uint64_t>::max()) {
       if (effort_spent_ >= limits_.states) {

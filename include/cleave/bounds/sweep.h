@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "cleave/base/limits.h"
@@ -27,6 +28,10 @@ namespace cleave::bounds {
 /// labels of the hub's nodes say together is fixed in turn to each of five cases (Hub), and the
 /// least of the five counts: in each the edges know whether the hub is in the stage.
 ///
+/// Where times vary too much for positions to tell work (`averaged`), stages are priced as if each
+/// unit of amount took its even share of all work. Over all stages of a chain that comes to the
+/// same total, so the least total of a chain, divided by its devices, bounds the largest load.
+///
 /// Serial transfers and one phase. Memory and other kinds of device are not seen.
 class Sweep {
  public:
@@ -44,6 +49,7 @@ class Sweep {
   [[nodiscard]] bool compute(Amount most, base::Bytes memory, const base::Deadline& deadline);
 
   /// Whether no chain of stages on the machine's devices has all loads within `threshold`.
+  /// Always false where the bound is an average and there are other devices.
   /// REQUIRES: compute() returned true; threshold ≤ most.
   [[nodiscard]] bool refuted(Amount threshold, const Profile::Machine& machine) const;
 
@@ -67,9 +73,9 @@ class Sweep {
     bool in = true;  // whether kIn is among them
   };
 
-  static constexpr Amount kNoTime = Amount{1} << 61;
-
   void choose_unit();
+  void choose_prices();
+  [[nodiscard]] bool refuted_on_average(Amount threshold, std::uint32_t devices) const;
   [[nodiscard]] std::uint32_t most_steps(Amount work) const;
   void narrow(std::size_t width);
   void choose_hub(const std::vector<std::vector<Node>>& lost);
@@ -83,9 +89,12 @@ class Sweep {
   std::vector<std::uint32_t> place_;  // [nodes]: in the order
   Amount unit_ = 1;
   std::vector<std::uint32_t> steps_;  // [places]: amount of work in units
-  Amount least_per_step_ = kNoTime;   // no node has less work per unit of amount
-  std::uint32_t positions_ = 0;       // all amounts together
-  std::uint32_t sizes_ = 0;           // largest amount of one stage within `most`
+  std::vector<std::pair<Amount, std::uint32_t>>
+      cheapest_;                // time and steps, least time per step first
+  std::vector<Amount> prices_;  // [nodes]: time as the loads of the table count it
+  bool averaged_ = false;
+  std::uint32_t positions_ = 0;  // all amounts together
+  std::uint32_t sizes_ = 0;      // largest amount of one stage within `most`
   Amount grain_ = 1;
   std::int32_t most_grains_ = 0;
   std::size_t most_cells_ = 0;  // of all tables at a place
