@@ -19,7 +19,6 @@ namespace cleave::app {
 namespace {
 
 using simulate::DeviceUse;
-using simulate::Schedule;
 using simulate::Timeline;
 
 struct Arguments {
