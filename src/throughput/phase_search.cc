@@ -97,11 +97,12 @@ PhaseSearch::Result PhaseSearch::minimise(const Caps& caps, std::size_t phase, A
     if (orders_.size() < kOrders) orders_ = propose_orders(graph_, kOrders, limits_.seed);
     split_orders(kFirstOrders, kOrders);
   }
+  if (open() && reference_) raise_by_profile(kFirstRanges);
   std::uint64_t effort = kSecondEffort;
   if (open()) exhaust(effort, 1);
   for (std::size_t ranges = kFirstRanges; open();) {
     if (reference_ && ranges <= std::min(kMostRanges, kRangesPerNode * graph_.num_nodes)) {
-      raise_by_profile(ranges);
+      if (ranges > kFirstRanges) raise_by_profile(ranges);
       if (open()) search_pool();
       if (open() && ranges == kFirstRanges) raise_by_sweep();
       ranges = ranges * 7 / 2;
