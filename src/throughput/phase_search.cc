@@ -17,7 +17,7 @@ constexpr std::string_view kProfile = "cheapest cuts along the model";
 constexpr std::string_view kSweep = "least loads along a narrow order";
 constexpr std::string_view kExhausted = "exhausted search";
 
-constexpr std::size_t kOrders = 24;
+constexpr std::size_t kOrders = 14;
 // Beyond this only splits of orders and windows are tried: everything else is at least quadratic.
 constexpr std::size_t kMostSearchedNodes = 12'000;
 constexpr std::size_t kMaxPositions = 3000;  // at which one order may be cut
@@ -25,7 +25,8 @@ constexpr std::size_t kMinPositions = 200;
 constexpr std::size_t kMostCells = std::size_t{1} << 24;  // of a table with a row for every level
 constexpr std::size_t kFirstOrders = 4;
 constexpr std::uint64_t kFirstEffort = 30'000;
-constexpr std::uint64_t kSecondEffort = 10'000'000;
+constexpr std::uint64_t kSecondEffort = 1'200'000;
+constexpr std::uint64_t kThirdEffort = 10'000'000;
 constexpr std::size_t kFirstRanges = 100;
 constexpr std::size_t kMostSweptNodes = 3'000;
 constexpr std::size_t kSweptOrders = 8;
@@ -97,8 +98,9 @@ PhaseSearch::Result PhaseSearch::minimise(const Caps& caps, std::size_t phase, A
     if (orders_.size() < kOrders) orders_ = propose_orders(graph_, kOrders, limits_.seed);
     split_orders(kFirstOrders, kOrders);
   }
+  if (open()) exhaust(kSecondEffort, 1);
   if (open() && reference_) raise_by_profile(kFirstRanges);
-  std::uint64_t effort = kSecondEffort;
+  std::uint64_t effort = kThirdEffort;
   if (open()) exhaust(effort, 1);
   for (std::size_t ranges = kFirstRanges; open();) {
     if (reference_ && ranges <= std::min(kMostRanges, kRangesPerNode * graph_.num_nodes)) {
