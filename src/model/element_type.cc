@@ -27,4 +27,11 @@ const Description& describe(ElementType type) {
 std::int64_t bits(ElementType type) { return describe(type).bits; }
 std::string_view to_string(ElementType type) { return describe(type).name; }
 
+std::optional<ElementType> find_element_type(std::string_view name) {
+  for (std::size_t i = 0; i < kDescriptions.size(); ++i) {
+    if (kDescriptions[i].name == name) return static_cast<ElementType>(i);
+  }
+  return std::nullopt;
+}
+
 }  // namespace cleave::model

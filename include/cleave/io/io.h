@@ -10,6 +10,7 @@
 #include "cleave/base/result.h"
 #include "cleave/model/graph.h"
 #include "cleave/model/machine.h"
+#include "cleave/model/pipeline.h"
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
 
@@ -77,6 +78,13 @@ struct PlanFile {
 /// that remain without a device are an error that names one.
 [[nodiscard]] base::Result<model::Placement> read_split(const std::filesystem::path& file,
                                                         const model::Problem& problem);
+
+/// manifest.json ("cleave.manifest/1"), ending in a newline: a folder of stages that run.
+/// REQUIRES: what model::Pipeline says that readers guarantee.
+[[nodiscard]] std::string manifest_to_json(const model::Pipeline& pipeline);
+[[nodiscard]] base::Result<model::Pipeline> read_manifest(const std::filesystem::path& file);
+[[nodiscard]] base::Result<model::Pipeline> parse_manifest(std::string_view text,
+                                                           std::string_view name);
 
 /// Writes to a temporary name beside `file`, then renames: never leaves half a file.
 [[nodiscard]] base::Status write_file(const std::filesystem::path& file, std::string_view text);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace cleave::model {
@@ -32,5 +33,7 @@ enum class ElementType : std::uint8_t {
 /// Bits of one element. A string counts as 16 bytes, whatever its text.
 [[nodiscard]] std::int64_t bits(ElementType type);
 [[nodiscard]] std::string_view to_string(ElementType type);
+/// The type that to_string() calls so.
+[[nodiscard]] std::optional<ElementType> find_element_type(std::string_view name);
 
 }  // namespace cleave::model
