@@ -17,6 +17,22 @@ foreach(library IN LISTS libraries)
     string(APPEND CLEAVE_DEPENDENCIES "find_dependency(Protobuf)\n")
   elseif(library STREQUAL "onnx")  # names protobuf's target, which comes before it
     string(APPEND CLEAVE_DEPENDENCIES "find_dependency(ONNX)\n")
+  elseif(library STREQUAL "OnnxRuntime::OnnxRuntime")
+    # Where it was fetched, it is installed as well, and found there.
+    get_target_property(location ${library} IMPORTED_LOCATION)
+    if(location MATCHES "^${ONNXRUNTIME_FOLDER}/")
+      set(fetched_folder ${CMAKE_INSTALL_LIBDIR}/cleave)
+      install(FILES ${location} DESTINATION ${fetched_folder})
+      get_filename_component(name ${location} NAME)
+      set(location "\${PACKAGE_PREFIX_DIR}/${fetched_folder}/${name}")
+      if(TARGET cleave)
+        file(RELATIVE_PATH folder /${CMAKE_INSTALL_BINDIR} /${fetched_folder})
+        set_target_properties(cleave PROPERTIES INSTALL_RPATH "$ORIGIN/${folder}")
+      endif()
+    endif()
+    string(APPEND CLEAVE_DEPENDENCIES
+           "if(NOT TARGET ${library})\n  add_library(${library} SHARED IMPORTED)\nendif()\n"
+           "set_target_properties(${library} PROPERTIES IMPORTED_LOCATION \"${location}\")\n")
   elseif(NOT IS_ABSOLUTE ${library})
     message(FATAL_ERROR "cmake/CleaveInstall.cmake does not know which package has ${library}")
   endif()
