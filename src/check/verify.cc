@@ -151,6 +151,29 @@ Fault find_fault_in_stages(const Problem& problem, const Plan& plan) {
   return std::nullopt;
 }
 
+Fault find_fault_in_history(const Plan& plan) {
+  const model::SearchStep* before = nullptr;
+  for (const model::SearchStep& step : plan.history) {
+    if (before != nullptr) {
+      if (step.effort < before->effort) return "the history is not in the order of its effort";
+      if (step.lower_bound < before->lower_bound) return "the history has a bound that falls";
+      if (before->incumbent && (!step.incumbent || *step.incumbent > *before->incumbent)) {
+        return "the history has an incumbent that gets worse";
+      }
+    }
+    before = &step;
+  }
+  if (before == nullptr) return std::nullopt;
+  const bool same_answer =
+      plan.has_placement() ? before->incumbent == plan.objective : !before->incumbent;
+  const bool same_bound =
+      plan.status == PlanStatus::infeasible || before->lower_bound == plan.bound.value;
+  if (!same_answer || !same_bound || before->effort != plan.effort) {
+    return "the history does not end with the plan's objective, bound and effort";
+  }
+  return std::nullopt;
+}
+
 Fault find_fault(const Problem& problem, const Plan& plan) {
   if (problem.question().objective != model::Objective::throughput) {
     return "only plans for the throughput objective can be checked";
@@ -169,7 +192,9 @@ Fault find_fault(const Problem& problem, const Plan& plan) {
 }  // namespace
 
 base::Status verify(const Problem& problem, const Plan& plan) {
-  if (Fault fault = find_fault(problem, plan)) {
+  Fault fault = find_fault(problem, plan);
+  if (!fault) fault = find_fault_in_history(plan);
+  if (fault) {
     return base::Error{
         base::ErrorCode::internal, "the plan does not hold: " + std::move(*fault), {}};
   }

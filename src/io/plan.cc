@@ -87,6 +87,23 @@ void write_outcome(JsonWriter& out, const Problem& problem, const Plan& plan) {
   out.key("effort").whole(plan.effort);
 }
 
+void write_step(JsonWriter& out, const model::SearchStep& step, bool with_seconds) {
+  out.begin_object(Layout::line);
+  out.key("effort").whole(step.effort);
+  out.key("objective_ms");
+  if (step.incumbent) {
+    out.milliseconds(*step.incumbent);
+  } else {
+    out.null();
+  }
+  out.key("lower_bound_ms").milliseconds(step.lower_bound);
+  if (with_seconds) {
+    out.key("seconds");
+    write_real(out, step.seconds);
+  }
+  out.end();
+}
+
 void write_device(JsonWriter& out, const Problem& problem, DeviceId device,
                   const DeviceLoad& load) {
   const model::DeviceClass& c = problem.machine().device_class(problem.machine().class_of(device));
@@ -302,6 +319,21 @@ std::vector<DeviceLoad> read_loads(Reader& in, const Value& list, const Problem&
   return loads;
 }
 
+std::vector<model::SearchStep> read_history(Reader& in, const Value& list) {
+  std::vector<model::SearchStep> history;
+  for (const Value value : in.elements(list)) {
+    model::SearchStep& step = history.emplace_back();
+    step.effort = in.unsigned_whole(in.required(value, "effort"));
+    step.lower_bound = in.milliseconds(in.required(value, "lower_bound_ms"));
+    if (const auto time = in.optional(value, "objective_ms")) {
+      step.incumbent = in.milliseconds(*time);
+    }
+    if (const auto seconds = in.optional(value, "seconds")) step.seconds = in.real(*seconds);
+    if (in.failed()) return {};
+  }
+  return history;
+}
+
 void read_placement(Reader& in, const Value& root, const Problem& problem, Plan& plan) {
   const Value stages = in.required(root, "stages");
   plan.objective = in.milliseconds(in.required(root, "objective_ms"));
@@ -325,6 +357,9 @@ Plan read_outcome(Reader& in, const Value& root, const Problem& problem) {
   plan.solver = in.string(in.required(root, "solver"));
   plan.effort = in.unsigned_whole(in.required(root, "effort"));
   if (const auto seconds = in.optional(root, "seconds")) plan.seconds = in.real(*seconds);
+  if (const auto history = in.optional(root, "history")) {
+    plan.history = read_history(in, *history);
+  }
   if (plan.status == PlanStatus::optimal || plan.status == PlanStatus::feasible) {
     read_placement(in, root, problem, plan);
   } else if (const Value stages = in.required(root, "stages"); !in.elements(stages).empty()) {
@@ -345,6 +380,9 @@ std::string plan_to_json(const Problem& problem, const Plan& plan, const Provena
     out.key("seconds");
     write_real(out, plan.seconds);
   }
+  out.key("history").begin_array();
+  for (const model::SearchStep& step : plan.history) write_step(out, step, with_seconds);
+  out.end();
   out.key("devices").begin_array();
   for (std::size_t d = 0; d < plan.devices.size(); ++d) {
     write_device(out, problem, DeviceId(d), plan.devices[d]);

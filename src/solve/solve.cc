@@ -53,6 +53,16 @@ void fall_back_on_baselines(const Problem& problem, const base::Limits& limits, 
   plan.status = plan.objective == plan.bound.value ? PlanStatus::optimal : PlanStatus::feasible;
 }
 
+// Where the search ended: as the last report said, or better where a baseline did better.
+void record_end(Plan& plan) {
+  model::SearchStep end{plan.effort, plan.seconds, std::nullopt, plan.bound.value};
+  if (plan.has_placement()) end.incumbent = plan.objective;
+  const bool told = !plan.history.empty() && plan.history.back().effort == end.effort &&
+                    plan.history.back().incumbent == end.incumbent &&
+                    plan.history.back().lower_bound == end.lower_bound;
+  if (!told) plan.history.push_back(end);
+}
+
 base::Error no_algorithm(const Problem& problem) {
   return base::bad_input(fmt::format(
       "no algorithm plans for objective '{}' with placement '{}' yet",
@@ -107,13 +117,20 @@ base::Result<Plan> solve(const Problem& problem, const base::Limits& limits,
       std::find_if(all.begin(), all.end(), [&](const Algorithm& a) { return a.supports(problem); });
   if (algorithm == all.end()) return no_algorithm(problem);
 
-  Plan plan = algorithm->run(problem, limits, progress);
+  std::vector<model::SearchStep> history;
+  const auto watch = [&](const base::Progress& now) {
+    history.push_back({now.effort, now.seconds, now.incumbent, now.lower_bound});
+    if (progress) progress(now);
+  };
+  Plan plan = algorithm->run(problem, limits, watch);
   plan.solver = algorithm->name;
+  plan.history = std::move(history);
   if (plan.status == PlanStatus::feasible || plan.status == PlanStatus::none) {
     fall_back_on_baselines(problem, limits, plan);
   }
   if (plan.has_placement()) fill_loads_and_stages(problem, plan);
   plan.seconds = clock.elapsed_seconds();
+  record_end(plan);
   if (auto sound = check::verify(problem, plan); !sound) return sound.error();
   return plan;
 }

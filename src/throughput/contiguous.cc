@@ -183,6 +183,7 @@ class Planner {
     if (!progress_) return;
     base::Progress now;
     now.seconds = deadline_.elapsed_seconds();
+    now.effort = effort_;
     if (!answer_.placement.empty()) now.incumbent = answer_.objective;
     now.lower_bound = answer_.bound.value;
     now.phase = "contiguous search";

@@ -111,6 +111,33 @@ TEST(Verify, DoesNotPassPlansForTheLatencyObjective) {
   EXPECT_NE(fault(problem, diamond_plan(problem)), "");
 }
 
+TEST(Verify, TheHistoryOfTheSearchEndsWithTheAnswerAndNeverGetsWorse) {
+  const Problem problem = problem_of(diamond());
+  Plan plan = diamond_plan(problem);
+  plan.effort = 9;
+  const std::vector<model::SearchStep> history{{1, 0, {}, Duration(10)},
+                                               {4, 0, Duration(80), Duration(10)},
+                                               {9, 0, Duration(65), Duration(65)}};
+  const auto fault_with = [&](std::size_t step, const std::function<void(model::SearchStep&)>& f) {
+    plan.history = history;
+    f(plan.history[step]);
+    return fault(problem, plan);
+  };
+  using Step = model::SearchStep;
+  EXPECT_EQ(fault_with(0, [](Step&) {}), "");
+  const std::string prefix = "the plan does not hold: the history ";
+  EXPECT_EQ(fault_with(1, [](Step& s) { s.effort = 0; }),
+            prefix + "is not in the order of its effort");
+  EXPECT_EQ(fault_with(1, [](Step& s) { s.lower_bound = Duration(9); }),
+            prefix + "has a bound that falls");
+  EXPECT_EQ(fault_with(1, [](Step& s) { s.incumbent = Duration(64); }),
+            prefix + "has an incumbent that gets worse");
+  const std::string end = prefix + "does not end with the plan's objective, bound and effort";
+  EXPECT_EQ(fault_with(2, [](Step& s) { s.incumbent = Duration(64); }), end);
+  EXPECT_EQ(fault_with(2, [](Step& s) { s.lower_bound = Duration(64); }), end);
+  EXPECT_EQ(fault_with(2, [](Step& s) { s.effort = 10; }), end);
+}
+
 struct Forgery {
   std::string claim;  ///< name of the case
   std::function<void(Plan&)> falsify;

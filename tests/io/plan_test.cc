@@ -57,6 +57,8 @@ Plan example_plan() {
   plan.solver = "contiguous";
   plan.effort = 1234;
   plan.seconds = 0.125;
+  plan.history = {{7, 0.0625, std::nullopt, Duration(1'000'000'000)},
+                  {1234, 0.125, Duration(2'250'000'000), Duration(2'000'000'001)}};
   plan.devices.resize(3);
   plan.devices[0].compute = Duration(1'000'000'000);
   plan.devices[0].out = Duration(250'000'000);
@@ -97,6 +99,10 @@ TEST(Plan, IsWrittenAsDocumented) {
   "limit": "time",
   "solver": "contiguous",
   "effort": 1234,
+  "history": [
+    {"effort": 7, "objective_ms": null, "lower_bound_ms": 1},
+    {"effort": 1234, "objective_ms": 2.25, "lower_bound_ms": 2.000000001}
+  ],
   "devices": [
     {"name": "accelerator0", "class": "accelerator", "load_ms": 1.25, "in_ms": 0, "compute_ms": 1, "out_ms": 0.25, "memory_bytes": 0, "memory_limit_bytes": 1000},
     {"name": "accelerator1", "class": "accelerator", "load_ms": 2.25, "in_ms": 0.25, "compute_ms": 2, "out_ms": 0, "memory_bytes": 7, "memory_limit_bytes": 1000},
@@ -150,6 +156,7 @@ void expect_same_plan(const Plan& a, const Plan& b) {
   EXPECT_EQ(a.solver, b.solver);
   EXPECT_EQ(a.effort, b.effort);
   EXPECT_EQ(a.seconds, b.seconds);
+  EXPECT_EQ(a.history, b.history);
   EXPECT_EQ(a.devices, b.devices);
   ASSERT_EQ(a.stages.size(), b.stages.size());
   for (std::size_t s = 0; s < a.stages.size(); ++s) {
@@ -169,6 +176,10 @@ Plan random_plan(const Problem& problem, base::Random& random) {
   plan.limit = static_cast<base::StopReason>(random.below(6));
   plan.effort = random.bits() >> random.below(64);
   plan.seconds = random.unit() * 100;
+  for (std::uint64_t step = random.below(4); step > 0; --step) {
+    const auto incumbent = random.chance(0.5) ? std::optional(time()) : std::nullopt;
+    plan.history.push_back({random.bits(), random.unit(), incumbent, time()});
+  }
   if (plan.status == PlanStatus::infeasible || plan.status == PlanStatus::none) {
     plan.reason = "operator 'a' is 7 bytes too large";
     return plan;
@@ -247,7 +258,10 @@ TEST(Plan, WhatIsWrongIsNamed) {
       {"a negative bound", "2.000000001", "-2", "p, /lower_bound_ms", "the time -2 is negative"},
       {"an unknown limit", "\"limit\": \"time\"", "\"limit\": 3", "p, /limit",
        "expected a string, found the number 3"},
-      {"half an effort", "1234", "12.5", "p, /effort", "12.5 is not a whole number"},
+      {"half an effort", "\"effort\": 1234,\n", "\"effort\": 12.5,\n", "p, /effort",
+       "12.5 is not a whole number"},
+      {"a step without a bound", "\"lower_bound_ms\": 1,", "\"lower_bound_ms\": null,",
+       "p, /history/0", "the field 'lower_bound_ms' is null, but needed"},
       {"negative seconds", "\"seconds\": 0.125", "\"seconds\": -1", "p, /seconds", "-1 is not"},
       {"an unknown device", "\"device\": \"accelerator1\"", "\"device\": \"gpu1\"",
        "p, /stages/1/device", "the plan's machine has no device 'gpu1'"},

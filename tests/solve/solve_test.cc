@@ -104,6 +104,30 @@ TEST(Solve, PlansWorkloads) {
   }
 }
 
+TEST(Solve, KeepsTheHistoryOfTheSearch) {
+  for (const PlacementRule rule : {PlacementRule::contiguous, PlacementRule::any}) {
+    std::size_t longest = 0;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+      const Problem problem = random_problem(seed, rule);
+      base::Limits limits;
+      limits.states = 1 + seed * 10;
+      std::size_t reports = 0;
+      const auto plan = solve(problem, limits, [&](const base::Progress&) { ++reports; });
+      ASSERT_TRUE(plan.ok()) << seed << " " << plan.error().to_string();
+      ASSERT_FALSE(plan->history.empty()) << seed;
+      EXPECT_LE(plan->history.size(), reports + 1) << seed;
+      const model::SearchStep& end = plan->history.back();
+      EXPECT_EQ(end.effort, plan->effort) << seed;
+      EXPECT_EQ(end.incumbent.has_value(), plan->has_placement()) << seed;
+      if (plan->has_placement()) {
+        EXPECT_EQ(*end.incumbent, plan->objective) << seed;
+      }
+      longest = std::max(longest, plan->history.size());
+    }
+    EXPECT_GT(longest, 2U);
+  }
+}
+
 TEST(Solve, EqualsBruteForce) {
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     const Problem problem = random_problem(seed, PlacementRule::contiguous);

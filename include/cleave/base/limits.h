@@ -48,6 +48,7 @@ enum class StopReason { finished, time, memory, states, gap, cancelled };
 /// How far a search has come. Reported when the incumbent or the bound moves.
 struct Progress {
   double seconds = 0.0;
+  std::uint64_t effort = 0;           ///< search states visited so far
   std::optional<Duration> incumbent;  ///< best objective so far
   Duration lower_bound{0};            ///< best proven bound so far
   std::string_view phase;             ///< what the search is doing; static storage

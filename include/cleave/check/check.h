@@ -45,9 +45,10 @@ struct Verdict {
 /// definitions say, the lower bound does not exceed the objective, "optimal" is said only where
 /// they meet, stages partition the operators, are in topological order (producers before consumers
 /// inside a stage; stages as contiguity orders devices) and agree with the placement, a device of a
-/// contiguous plan has one stage. A plan without a placement has a reason and no loads or stages.
-/// Error: internal, with the first claim that does not hold; also for the latency objective, which
-/// is not checked here.
+/// contiguous plan has one stage, and the history of the search, where there is one, never gets
+/// worse and ends with the plan's claims. A plan without a placement has a reason and no loads or
+/// stages. Error: internal, with the first claim that does not hold; also for the latency
+/// objective, which is not checked here.
 [[nodiscard]] base::Status verify(const model::Problem& problem, const model::Plan& plan);
 
 }  // namespace cleave::check

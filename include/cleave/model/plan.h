@@ -40,6 +40,16 @@ struct Bound {
   std::string method;
 };
 
+/// Where a search stood when its incumbent or its bound had moved.
+struct SearchStep {
+  std::uint64_t effort = 0;  ///< search states visited until then
+  double seconds = 0.0;
+  std::optional<base::Duration> incumbent;  ///< best objective until then
+  base::Duration lower_bound{0};            ///< best proven bound until then
+
+  friend bool operator==(const SearchStep&, const SearchStep&) = default;
+};
+
 enum class PlanStatus {
   optimal,     ///< a placement whose objective equals the lower bound
   feasible,    ///< a placement; the gap is open
@@ -59,6 +69,9 @@ struct Plan {
   std::string solver;        ///< registry name of the algorithm that found the placement
   std::uint64_t effort = 0;  ///< search states visited, all phases
   double seconds = 0.0;
+  /// By effort; the last one is where the search ended. No incumbent gets worse and no bound falls.
+  /// Empty where the plan came from no search.
+  std::vector<SearchStep> history;
   std::vector<DeviceLoad> devices;  ///< [devices]; empty without a placement
   std::vector<Stage> stages;        ///< in topological order; empty without a placement
 

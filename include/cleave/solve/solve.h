@@ -25,8 +25,8 @@ struct Algorithm {
 [[nodiscard]] std::span<const Algorithm> algorithms();
 
 /// Chooses the first algorithm of the registry that supports the problem, runs it, never returns
-/// worse than the baselines that respect the problem (when time is up: the quick ones), fills loads
-/// and stages, and checks the plan. Error: bad_input where nothing supports the problem; internal
+/// worse than the baselines that respect the problem (when time is up: the quick ones), fills loads,
+/// stages and the history of the search, and checks the plan. Error: bad_input where nothing supports the problem; internal
 /// where the check fails.
 [[nodiscard]] base::Result<model::Plan> solve(const model::Problem& problem,
                                               const base::Limits& limits,
