@@ -1,6 +1,7 @@
 #include "cleave/hybrid/cluster.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace cleave::hybrid {
 
@@ -12,7 +13,10 @@ constexpr Wide kPicoseconds = 1'000'000'000'000;
 // To move parts / whole of the bytes.
 base::Duration share_time(const Route& route, base::Bytes bytes, std::int64_t parts,
                           std::int64_t whole) {
-  const Wide work = kPicoseconds * bytes.count() * route.sharers * parts;
+  constexpr Wide kMost = std::numeric_limits<Wide>::max() / kPicoseconds;
+  const Wide amount = Wide{bytes.count()} * route.sharers * parts;
+  if (amount > kMost) return base::kMaxDuration;
+  const Wide work = kPicoseconds * amount;
   const Wide rate = Wide{route.link.bytes_per_second} * whole;
   const Wide time = route.link.latency.count() + (work + rate - 1) / rate;
   return base::Duration(
