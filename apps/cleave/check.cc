@@ -18,19 +18,10 @@ namespace {
 struct Arguments {
   std::string graph;
   std::string plan;
-  Request request = standard_request();
 };
 
-// Of an ONNX model, the graph for the plan's own machine.
-base::Result<io::GraphFile> load_graph(const Arguments& arguments) {
-  if (!is_model(arguments.graph)) return io::read_graph(arguments.graph);
-  const auto machine = io::read_plan_machine(arguments.plan);
-  if (!machine) return machine.error();
-  return load_model(arguments.graph, *machine, arguments.request);
-}
-
 int run(const Arguments& arguments) {
-  auto graph = load_graph(arguments);
+  auto graph = load_planned_graph(arguments.graph, arguments.plan);
   if (!graph) return fail(graph.error());
   auto file = io::read_plan(arguments.plan, *graph);
   if (!file) return fail(file.error());
@@ -55,7 +46,6 @@ void add_check(CLI::App& app, int& exit_code) {
       ->type_name("")
       ->required();
   command->add_option("PLAN", arguments->plan, "the plan (plan.json)")->type_name("")->required();
-  add_model_options(*command, arguments->request);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

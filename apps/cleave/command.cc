@@ -74,16 +74,16 @@ namespace {
 
 base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
                                      const onnx::ModelFile& model, const model::Machine& machine,
-                                     const Request& request) {
+                                     io::ModelReading reading) {
   auto checksum = io::checksum(file);
   if (!checksum) return checksum.error();
-  auto estimate = estimate::estimate(model.network, machine, {request.colocate_above});
+  auto estimate = estimate::estimate(model.network, machine, {reading.colocate_above});
   if (!estimate) return estimate.error();
   for (const auto& notes : {model.notes, estimate->notes}) {
     for (const std::string& note : notes) fmt::print(stderr, "cleave: note: {}\n", note);
   }
   return io::GraphFile{std::move(estimate->graph), std::nullopt, "onnx",
-                       std::move(checksum).value()};
+                       std::move(checksum).value(), std::move(reading)};
 }
 
 base::Result<Task> to_task(io::GraphFile file, model::Machine machine, const Request& request) {
@@ -97,18 +97,24 @@ base::Result<Task> load_model_task(const std::filesystem::path& file, const Requ
   if (!model) return model.error();
   auto machine = choose_machine(request, std::nullopt);
   if (!machine) return machine.error();
-  auto graph = to_graph(file, *model, *machine, request);
+  auto graph = to_graph(file, *model, *machine, {request.dimensions, request.colocate_above});
   if (!graph) return graph.error();
   return to_task(std::move(graph).value(), std::move(machine).value(), request);
 }
 
 }  // namespace
 
-base::Result<io::GraphFile> load_model(const std::filesystem::path& file,
-                                       const model::Machine& machine, const Request& request) {
-  const auto model = onnx::read_model(file, request.dimensions);
+base::Result<io::GraphFile> load_planned_graph(const std::filesystem::path& graph,
+                                               const std::filesystem::path& plan) {
+  if (!is_model(graph)) return io::read_graph(graph);
+  auto origin = io::read_plan_origin(plan);
+  if (!origin) return origin.error();
+  const Request standard = standard_request();
+  io::ModelReading reading =
+      origin->reading.value_or(io::ModelReading{standard.dimensions, standard.colocate_above});
+  const auto model = onnx::read_model(graph, reading.dimensions);
   if (!model) return model.error();
-  return to_graph(file, *model, machine, request);
+  return to_graph(graph, *model, origin->machine, std::move(reading));
 }
 
 base::Result<Task> load_task(const std::filesystem::path& graph, const Request& request) {
@@ -138,7 +144,8 @@ base::Status check_output(const std::filesystem::path& file) {
 
 io::Provenance provenance(const std::filesystem::path& graph, const Task& task,
                           const Request& request) {
-  return {graph.filename().string(), task.file.checksum, CLEAVE_VERSION, request.limits};
+  return {graph.filename().string(), task.file.checksum, CLEAVE_VERSION, request.limits,
+          task.file.reading};
 }
 
 }  // namespace cleave::app

@@ -52,10 +52,10 @@ struct Task {
                                            const Request& request);
 /// Whether a file is an ONNX model, by its content.
 [[nodiscard]] bool is_model(const std::filesystem::path& file);
-/// The graph of an ONNX model on a machine, as load_task() estimates it.
-[[nodiscard]] base::Result<io::GraphFile> load_model(const std::filesystem::path& file,
-                                                     const model::Machine& machine,
-                                                     const Request& request);
+/// The graph that a plan file was made for. Of an ONNX model, it is made once more as the plan
+/// says.
+[[nodiscard]] base::Result<io::GraphFile> load_planned_graph(const std::filesystem::path& graph,
+                                                             const std::filesystem::path& plan);
 /// The machine that is asked for: of the devices file, or else `own`.
 [[nodiscard]] base::Result<model::Machine> choose_machine(const Request& request,
                                                           const std::optional<model::Machine>& own);

@@ -241,10 +241,4 @@ void add_options(CLI::App& command, Request& request) {
   for (const Option& option : kOptions) add_option(command, request, option);
 }
 
-void add_model_options(CLI::App& command, Request& request) {
-  for (const Option& option : kOptions) {
-    if (option.purpose == Purpose::model) add_option(command, request, option);
-  }
-}
-
 }  // namespace cleave::app

@@ -76,7 +76,5 @@ struct Option {
 
 /// Gives a command all options of the table; parsing fills `request`, which must outlive it.
 void add_options(CLI::App& command, Request& request);
-/// The same with the options of purpose `model` only.
-void add_model_options(CLI::App& command, Request& request);
 
 }  // namespace cleave::app

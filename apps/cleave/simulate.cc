@@ -83,7 +83,7 @@ int run(Arguments& arguments) {
   if (arguments.trace) {
     if (auto writable = check_output(*arguments.trace); !writable) return fail(writable.error());
   }
-  auto graph = io::read_graph(arguments.graph);
+  auto graph = load_planned_graph(arguments.graph, arguments.plan);
   if (!graph) return fail(graph.error());
   auto file = io::read_plan(arguments.plan, *graph);
   if (!file) return fail(file.error());

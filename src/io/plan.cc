@@ -177,12 +177,27 @@ void write_limits(JsonWriter& out, const base::Limits& limits) {
   out.end();
 }
 
+void write_reading(JsonWriter& out, const std::optional<ModelReading>& reading) {
+  if (!reading) {
+    out.null();
+    return;
+  }
+  out.begin_object(Layout::line);
+  out.key("dimensions").begin_object();
+  for (const auto& [name, size] : reading->dimensions) out.key(name).whole(size);
+  out.end();
+  out.key("colocate_above_bytes").whole(reading->colocate_above.count());
+  out.end();
+}
+
 void write_problem(JsonWriter& out, const Problem& problem, const Provenance& provenance) {
   out.begin_object();
   out.key("graph").begin_object();
   out.key("file").string(provenance.graph_file);
   out.key("checksum").string(provenance.checksum);
   out.end();
+  out.key("reading");
+  write_reading(out, provenance.reading);
   out.key("machine");
   write_machine(out, problem.machine());
   out.key("question");
@@ -218,6 +233,20 @@ Question read_question(Reader& in, const Value& value) {
   question.pins = read_rules(in, in.required(value, "pins"));
   question.forbids = read_rules(in, in.required(value, "forbids"));
   return question;
+}
+
+std::optional<ModelReading> read_reading(Reader& in, const Value& problem) {
+  const auto value = in.optional(problem, "reading");
+  if (!value) return std::nullopt;
+  ModelReading reading;
+  const Value dimensions = in.required(*value, "dimensions");
+  if (!in.expect(dimensions, Kind::object)) return std::nullopt;
+  for (const auto& [name, size] : dimensions.members()) {
+    reading.dimensions[std::string(name)] =
+        in.whole(size, "the size", std::numeric_limits<std::int64_t>::max());
+  }
+  reading.colocate_above = in.bytes(in.required(*value, "colocate_above_bytes"));
+  return reading;
 }
 
 std::optional<Problem> read_problem(Reader& in, const Value& value, const GraphFile& graph) {
@@ -416,7 +445,7 @@ base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
   return PlanFile{*std::move(problem), std::move(plan)};
 }
 
-base::Result<model::Machine> read_plan_machine(const std::filesystem::path& file) {
+base::Result<PlanOrigin> read_plan_origin(const std::filesystem::path& file) {
   const auto text = read_text(file);
   if (!text) return text.error();
   if (auto fault = find_unreadable(*text, file.string())) return *std::move(fault);
@@ -425,8 +454,9 @@ base::Result<model::Machine> read_plan_machine(const std::filesystem::path& file
   Reader in;
   const Value problem = in.required((*document)->root(), "problem");
   auto machine = read_machine(in, in.required(problem, "machine"));
+  auto reading = read_reading(in, problem);
   if (in.failed()) return in.error();
-  return *std::move(machine);
+  return PlanOrigin{*std::move(machine), std::move(reading)};
 }
 
 base::Result<PlanFile> read_plan(const std::filesystem::path& file, const GraphFile& graph) {

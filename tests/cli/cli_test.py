@@ -363,8 +363,15 @@ class Onnx(CliTest):
         self.assertEqual(plan["status"], "optimal")
         operators = [op for stage in plan["stages"] for op in stage["operators"]]
         self.assertEqual(operators, [f"layer{i}" for i in range(6)])
-        self.run_cleave("check", model, "plan.json", "--dim", "batch=65536")
-        self.refuse("check", model, "plan.json", "--dim", "batch=2", expect=1)
+        self.assertEqual(plan["problem"]["reading"],
+                         {"dimensions": {"batch": 65536}, "colocate_above_bytes": 1 << 30})
+        self.run_cleave("check", model, "plan.json")
+        self.run_cleave("simulate", model, "plan.json")
+        plan["problem"]["reading"]["dimensions"]["batch"] = 2
+        self.refuse("check", model, self.write("other.json", plan), expect=1)
+        plan["problem"]["reading"]["dimensions"]["batch"] = -2
+        self.refuse("check", model, self.write("bad.json", plan),
+                    says="/problem/reading/dimensions/batch")
         self.assertIn("replicas-only", self.run_cleave("compare", model, *asked).stdout)
 
     def test_batches_take_longer(self):

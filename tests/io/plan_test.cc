@@ -120,6 +120,7 @@ TEST(Plan, IsWrittenAsDocumented) {
                       file.checksum +
                       R"("
     },
+    "reading": null,
     "machine": [
       {"class": "accelerator", "count": 2, "memory": 1000},
       {"class": "cpu", "count": 1, "pays_transfers": false}

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,12 +26,19 @@
 /// All functions may be called from any thread.
 namespace cleave::io {
 
+/// How an ONNX model was read: what its graph depends on besides file and machine.
+struct ModelReading {
+  std::map<std::string, std::int64_t> dimensions;  ///< sizes of those that the file leaves open
+  base::Bytes colocate_above;  ///< weights larger than this keep their operators together
+};
+
 /// A graph file, with the machine it describes where it has one.
 struct GraphFile {
   std::shared_ptr<const model::Graph> graph;
   std::optional<model::Machine> machine;
-  std::string format;    ///< "cleave.graph/1", "paper", "pipedream", "piper"
-  std::string checksum;  ///< of the file's bytes, "sha256:…"
+  std::string format;                     ///< "cleave.graph/1", "paper", "pipedream", "piper"
+  std::string checksum;                   ///< of the file's bytes, "sha256:…"
+  std::optional<ModelReading> reading{};  ///< of an ONNX model
 };
 
 /// Reads a graph in any known format, recognised from content. Errors name file, place and value.
@@ -53,6 +62,7 @@ struct Provenance {
   std::string checksum;
   std::string version;  ///< of cleave
   base::Limits limits;
+  std::optional<ModelReading> reading{};  ///< of an ONNX model
 };
 
 /// plan.json ("cleave.plan/1"), ending in a newline. With `with_seconds` false the wall-clock time
@@ -70,8 +80,12 @@ struct PlanFile {
 [[nodiscard]] base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
                                                 const GraphFile& graph);
 
-/// The machine alone, for graphs that are made for a machine.
-[[nodiscard]] base::Result<model::Machine> read_plan_machine(const std::filesystem::path& file);
+/// What it takes to make a plan's graph from an ONNX model once more.
+struct PlanOrigin {
+  model::Machine machine;
+  std::optional<ModelReading> reading;  ///< nullopt: the graph is not of a model
+};
+[[nodiscard]] base::Result<PlanOrigin> read_plan_origin(const std::filesystem::path& file);
 
 /// A split in the paper's output format ("fpgas" and "cpus" with lists of node ids), as a
 /// placement. Backward operators that are not listed follow their colocation group; operators
