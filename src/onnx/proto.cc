@@ -1,6 +1,7 @@
 #include "onnx/proto.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cleave::onnx {
 
@@ -121,6 +122,21 @@ std::optional<base::Bytes> tensor_bytes(model::ElementType type,
   if (bits >= 8) return base::Bytes(elements * (bits / 8));
   const std::int64_t in_a_byte = 8 / bits;
   return base::Bytes((elements + in_a_byte - 1) / in_a_byte);
+}
+
+void set_external(pb::TensorProto& tensor, const std::string& location, std::int64_t offset,
+                  std::int64_t length) {
+  tensor.clear_raw_data();
+  tensor.clear_external_data();
+  tensor.set_data_location(pb::TensorProto::EXTERNAL);
+  const auto add = [&](const char* key, std::string value) {
+    auto& entry = *tensor.add_external_data();
+    entry.set_key(key);
+    entry.set_value(std::move(value));
+  };
+  add("location", location);
+  add("offset", std::to_string(offset));
+  add("length", std::to_string(length));
 }
 
 std::vector<const pb::GraphProto*> bodies(const pb::NodeProto& node) {

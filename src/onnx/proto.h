@@ -37,6 +37,10 @@ namespace pb = ::onnx;
 [[nodiscard]] std::optional<base::Bytes> tensor_bytes(model::ElementType type,
                                                       const std::vector<std::int64_t>& shape);
 
+/// Says that the tensor's bytes are in `location`, and drops those that it has itself.
+void set_external(pb::TensorProto& tensor, const std::string& location, std::int64_t offset,
+                  std::int64_t length);
+
 /// The graphs that are attributes of the node: bodies of If, Loop, Scan, in the order of the file.
 [[nodiscard]] std::vector<const pb::GraphProto*> bodies(const pb::NodeProto& node);
 [[nodiscard]] std::vector<pb::GraphProto*> bodies(pb::NodeProto& node);

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "cleave/base/result.h"
 #include "cleave/model/graph.h"
@@ -11,20 +10,7 @@
 
 namespace cleave::workload {
 
-/// The value of each parameter of a family: defaults, overwritten by what the user set.
-class Values {
- public:
-  explicit Values(std::span<const Parameter> parameters)
-      : parameters_(parameters.begin(), parameters.end()) {}
-
-  /// The parameter of that name, or nullptr.
-  [[nodiscard]] Parameter* find(std::string_view name);
-  /// REQUIRES: the family has a parameter of that name.
-  [[nodiscard]] std::int64_t operator[](std::string_view name) const;
-
- private:
-  std::vector<Parameter> parameters_;
-};
+using base::Values;
 
 // Each family: its parameters, and the graph that they give.
 

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cassert>
 #include <string>
 
 #include "cleave/workload/workload.h"
@@ -30,52 +29,13 @@ constexpr std::array kEntries{
     Entry{"random", "random graph of bounded reach, for scaling", random_parameters, build_random},
 };
 
-std::string list_names(std::span<const Parameter> parameters) {
-  std::string text;
-  for (const Parameter& p : parameters) text += (text.empty() ? "" : ", ") + std::string(p.name);
-  return text;
-}
-
 std::string list_families() {
   std::string text;
   for (const Entry& e : kEntries) text += (text.empty() ? "" : ", ") + std::string(e.name);
   return text;
 }
 
-base::Result<Values> apply(const Entry& entry, const std::vector<Setting>& settings) {
-  Values values(entry.parameters());
-  for (const Setting& setting : settings) {
-    Parameter* parameter = values.find(setting.name);
-    if (parameter == nullptr) {
-      return base::bad_input(fmt::format("workload {} has no parameter '{}'; it has {}", entry.name,
-                                         setting.name, list_names(entry.parameters())));
-    }
-    if (setting.value < parameter->low || setting.value > parameter->high) {
-      return base::bad_input(fmt::format("parameter '{}' of workload {} is {}, outside {} to {}",
-                                         setting.name, entry.name, setting.value, parameter->low,
-                                         parameter->high));
-    }
-    parameter->value = setting.value;
-  }
-  return values;
-}
-
 }  // namespace
-
-Parameter* Values::find(std::string_view name) {
-  for (Parameter& p : parameters_) {
-    if (p.name == name) return &p;
-  }
-  return nullptr;
-}
-
-std::int64_t Values::operator[](std::string_view name) const {
-  for (const Parameter& p : parameters_) {
-    if (p.name == name) return p.value;
-  }
-  assert(false && "the family has no such parameter");
-  return 0;
-}
 
 std::span<const Family> families() {
   static const auto kFamilies = [] {
@@ -92,7 +52,8 @@ base::Result<model::Graph> generate(std::string_view family, const std::vector<S
                                     bool training) {
   for (const Entry& entry : kEntries) {
     if (entry.name != family) continue;
-    auto values = apply(entry, settings);
+    auto values =
+        Values::create(fmt::format("workload {}", entry.name), entry.parameters(), settings);
     if (!values) return values.error();
     return entry.build(*values, training);
   }

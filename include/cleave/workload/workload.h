@@ -6,18 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "cleave/base/parameters.h"
 #include "cleave/base/result.h"
 #include "cleave/model/graph.h"
 
 namespace cleave::workload {
 
-/// A parameter of a generator: a whole number, or a ratio in hundredths where the help says so.
-struct Parameter {
-  std::string_view name;
-  std::int64_t value;  ///< default
-  std::int64_t low, high;
-  std::string_view help;
-};
+using base::Parameter;
+using base::Setting;
 
 /// A family of generated cost graphs. Added in one place: registry.cc.
 struct Family {
@@ -26,11 +22,6 @@ struct Family {
   std::span<const Parameter> parameters;
 };
 [[nodiscard]] std::span<const Family> families();
-
-struct Setting {
-  std::string name;
-  std::int64_t value;
-};
 
 /// The graph of a family, with time columns "accelerator" and "cpu", sizes in bytes and transfer
 /// times. Times are those of a roofline over the operators' real shapes, half precision:
