@@ -47,39 +47,26 @@ std::vector<Span> spans_of(const reduce::Contracted& graph, std::size_t kind,
   return spans;
 }
 
-}  // namespace
-
-PathPricing::PathPricing(const reduce::Contracted& graph, std::size_t kind)
-    : graph_(graph), kind_(kind) {
-  assert(graph.phases == 1 && graph.kind_weights[kind] >= 0);
-  order_.resize(graph.num_nodes);
-  std::iota(order_.begin(), order_.end(), Node{0});
-  std::vector<Node> narrow = narrow_order();
-  if (width_of(narrow) < width_of(order_)) order_ = std::move(narrow);
-  for (std::size_t width = kMaxWidth; !build_states(width); width -= 2) {
-  }
-}
-
 // Greedy: next comes the neighbour of what is open that leaves the fewest edges open.
-std::vector<Node> PathPricing::narrow_order() const {
+std::vector<Node> greedy_order(const reduce::Contracted& graph, std::size_t kind) {
   std::vector<Node> order;
-  std::vector<std::uint32_t> seen(graph_.edges.size(), 0);
+  std::vector<std::uint32_t> seen(graph.edges.size(), 0);
   std::vector<std::uint32_t> open;
-  std::vector<std::uint8_t> done(graph_.num_nodes, 0);
+  std::vector<std::uint8_t> done(graph.num_nodes, 0);
   Node first_left = 0;
   const auto growth = [&](Node v) {
     int change = 0;
-    for (const std::uint32_t e : graph_.edges_of(v)) {
-      if (graph_.weight(kind_, e) == 0) continue;
+    for (const std::uint32_t e : graph.edges_of(v)) {
+      if (graph.weight(kind, e) == 0) continue;
       change += seen[e] == 0 ? 1 : 0;
-      change -= seen[e] + 1 == graph_.edges[e].num_pins ? 1 : 0;
+      change -= seen[e] + 1 == graph.edges[e].num_pins ? 1 : 0;
     }
     return change;
   };
-  while (order.size() < graph_.num_nodes) {
+  while (order.size() < graph.num_nodes) {
     std::pair<int, Node> best{0, kNoNode};
     for (const std::uint32_t e : open) {
-      for (const Node pin : graph_.pins_of(e)) {
+      for (const Node pin : graph.pins_of(e)) {
         if (done[pin]) continue;
         const std::pair<int, Node> candidate{growth(pin), pin};
         if (best.second == kNoNode || candidate < best) best = candidate;
@@ -92,23 +79,41 @@ std::vector<Node> PathPricing::narrow_order() const {
     const Node v = best.second;
     done[v] = 1;
     order.push_back(v);
-    for (const std::uint32_t e : graph_.edges_of(v)) {
-      if (graph_.weight(kind_, e) > 0 && seen[e]++ == 0) open.push_back(e);
+    for (const std::uint32_t e : graph.edges_of(v)) {
+      if (graph.weight(kind, e) > 0 && seen[e]++ == 0) open.push_back(e);
     }
-    std::erase_if(open, [&](std::uint32_t e) { return seen[e] == graph_.edges[e].num_pins; });
+    std::erase_if(open, [&](std::uint32_t e) { return seen[e] == graph.edges[e].num_pins; });
   }
   return order;
 }
 
-std::size_t PathPricing::width_of(const std::vector<Node>& order) const {
+std::size_t width_of(const reduce::Contracted& graph, std::size_t kind,
+                     const std::vector<Node>& order) {
   std::vector<int> change(order.size() + 1, 0);
-  for (const Span& span : spans_of(graph_, kind_, order)) {
+  for (const Span& span : spans_of(graph, kind, order)) {
     ++change[span.first];
     --change[span.last];
   }
   int open = 0, most = 0;
   for (const int c : change) most = std::max(most, open += c);
   return static_cast<std::size_t>(most);
+}
+
+}  // namespace
+
+std::vector<Node> PathPricing::narrow_order(const reduce::Contracted& graph, std::size_t kind) {
+  std::vector<Node> order(graph.num_nodes);
+  std::iota(order.begin(), order.end(), Node{0});
+  std::vector<Node> greedy = greedy_order(graph, kind);
+  if (width_of(graph, kind, greedy) < width_of(graph, kind, order)) return greedy;
+  return order;
+}
+
+PathPricing::PathPricing(const reduce::Contracted& graph, std::size_t kind)
+    : graph_(graph), kind_(kind), order_(narrow_order(graph, kind)) {
+  assert(graph.phases == 1 && graph.kind_weights[kind] >= 0);
+  for (std::size_t width = kMaxWidth; !build_states(width); width -= 2) {
+  }
 }
 
 // Returns false where remembering so many edges makes too many states.

@@ -11,10 +11,12 @@
 
 #include "cleave/bounds/cover.h"
 #include "cleave/bounds/node_cuts.h"
+#include "cleave/bounds/path_pricing.h"
 #include "cleave/cost/loads.h"
 #include "cleave/cost/unit_graph.h"
 #include "cleave/reduce/contract.h"
 #include "throughput/any_annealing.h"
+#include "throughput/any_descent.h"
 #include "throughput/any_exhaustive.h"
 
 namespace cleave::throughput {
@@ -36,6 +38,7 @@ constexpr int kMaxDoublings = 20;
 constexpr std::size_t kMaxExhaustedNodes = 48;  // beyond, exhausting is hopeless
 constexpr double kContiguousShare = 0.15;       // of the time limit
 constexpr std::uint64_t kContiguousStates = 4;  // one in so many of the states
+constexpr std::size_t kMaxDealtNodes = 20000;
 constexpr base::Bytes kCoverTables(std::int64_t{256} << 20);
 
 // Units whose edges are dear, fused where the assignment has them on one device: what annealing
@@ -85,10 +88,14 @@ class Planner {
         units_(problem),
         cover_(merged) {
     answer_.bound.method = "none";
+    for (std::size_t d = 0; d < problem.machine().num_devices(); ++d) {
+      kind_of_.push_back(problem.kind_of(base::DeviceId(d)).index());
+    }
   }
 
   Answer run() {
     start_from_contiguous();
+    prepare_to_deal();
     raise(cover_.work(), "work");
     raise_by_nodes();
     for (int round = 0; open(); round = std::min(round + 1, kMaxDoublings)) {
@@ -138,6 +145,46 @@ class Planner {
     }
   }
 
+  // Dealing pairs of devices anew knows neither overlaps nor two phases.
+  void prepare_to_deal() {
+    const auto pays = std::find_if(graph_.kind_weights.begin(), graph_.kind_weights.end(),
+                                   [](int row) { return row >= 0; });
+    if (graph_.phases != 1 || graph_.transfers != model::Transfers::serial ||
+        pays == graph_.kind_weights.end() || limits_.memory < kCoverTables ||
+        graph_.num_nodes > kMaxDealtNodes) {
+      return;
+    }
+    order_ = bounds::PathPricing::narrow_order(
+        graph_, static_cast<std::size_t>(pays - graph_.kind_weights.begin()));
+    if (!placed()) return;
+    AnnealingResult start{incumbent_on(units_), 0};
+    descend_from(start);
+    keep(start);
+  }
+
+  // Improves a placement of the units by dealing pairs of devices anew.
+  void descend_from(AnnealingResult& result) const {
+    if (order_.empty() || !result.best) return;
+    std::vector<std::uint32_t> device_of;
+    for (const auto& members : graph_.members) {
+      const auto unit = units_.unit_of(members.front());
+      device_of.push_back(static_cast<std::uint32_t>(result.best->device_of[unit.index()].index()));
+    }
+    Dealing dealing = measure(graph_, kind_of_, std::move(device_of));
+    Resplit resplit(graph_, order_);
+    descend(kind_of_, resplit, dealing, result.moves, deadline_);
+    for (std::size_t v = 0; v < graph_.num_nodes; ++v) {
+      const auto unit = units_.unit_of(graph_.members[v].front());
+      result.best->device_of[unit.index()] = base::DeviceId(std::size_t{dealing.device_of[v]});
+    }
+    result.best->objective = Duration(dealing.objective());
+  }
+
+  void keep(const AnnealingResult& result) {
+    answer_.states += result.moves;
+    if (result.best) take(units_.expand(result.best->device_of), result.best->objective);
+  }
+
   // gpipe's objective is the sum of a largest load in each phase.
   void raise_by_nodes() {
     Amount sum = 0;
@@ -156,7 +203,7 @@ class Planner {
     std::vector<AnnealingResult> results(threads);
     const std::uint64_t moves = std::min((kMovesPerUnit * units_.size()) << round,
                                          std::max<std::uint64_t>(1, states_left() / threads));
-    const auto run = [&](std::size_t i) {
+    const auto anneal_run = [&](std::size_t i) {
       const std::uint64_t number = rounds_ * threads + i;
       AnnealingRun task;
       task.moves = moves;
@@ -176,15 +223,16 @@ class Planner {
       results[i] = anneal(fused, task, deadline_);
       if (results[i].best) spread(fused, *results[i].best);
     };
+    const auto run = [&](std::size_t i) {
+      anneal_run(i);
+      descend_from(results[i]);
+    };
     {
       std::vector<std::jthread> workers;
       for (std::size_t i = 1; i < threads; ++i) workers.emplace_back(run, i);
       run(0);
     }
-    for (AnnealingResult& result : results) {
-      answer_.states += result.moves;
-      if (result.best) take(units_.expand(result.best->device_of), result.best->objective);
-    }
+    for (const AnnealingResult& result : results) keep(result);
   }
 
   [[nodiscard]] Assignment incumbent_on(const cost::UnitGraph& units) const {
@@ -323,6 +371,8 @@ class Planner {
   const base::ProgressSink& progress_;
   base::Deadline deadline_;
   cost::UnitGraph units_;
+  std::vector<std::size_t> kind_of_;  // [devices]
+  std::vector<reduce::Node> order_;   // for dealing anew; empty: not done
   Cover cover_;
   std::uint64_t rounds_ = 0;
   bool exhausted_ = false;

@@ -23,6 +23,11 @@ class PathPricing {
   /// REQUIRES: the kind pays transfers; graph.phases is 1; the graph outlives this.
   PathPricing(const reduce::Contracted& graph, std::size_t kind);
 
+  /// A permutation of the nodes along which few edges that the kind pays for are open at a time:
+  /// the given order or a greedy one.
+  [[nodiscard]] static std::vector<reduce::Node> narrow_order(const reduce::Contracted& graph,
+                                                              std::size_t kind);
+
   struct Price {
     std::int64_t most = 0;          ///< no set within the threshold weighs more
     std::vector<reduce::Node> set;  ///< a heavy one; empty where `most` is what was enough
@@ -44,8 +49,6 @@ class PathPricing {
     reduce::Amount load[2] = {0, 0};
   };
 
-  [[nodiscard]] std::vector<reduce::Node> narrow_order() const;
-  [[nodiscard]] std::size_t width_of(const std::vector<reduce::Node>& order) const;
   [[nodiscard]] bool build_states(std::size_t width);
 
   const reduce::Contracted& graph_;

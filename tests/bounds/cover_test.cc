@@ -1,0 +1,182 @@
+// What covers claim, against all sets and all placements of small problems.
+#include "cleave/bounds/cover.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+
+#include "bounds/cover_master.h"
+#include "oracle/sets.h"
+#include "oracle/trials.h"
+
+namespace cleave::bounds {
+namespace {
+
+using oracle::Set;
+using oracle::Trial;
+using reduce::Amount;
+using reduce::Contracted;
+using reduce::Node;
+
+const base::Deadline kNoDeadline{base::Limits{}};
+
+std::vector<std::int64_t> random_weights(const Trial& trial) {
+  std::vector<std::int64_t> weights;
+  for (std::size_t v = 0; v < trial.graph.num_nodes; ++v) {
+    weights.push_back(static_cast<std::int64_t>(trial.random.below(1000)));
+  }
+  return weights;
+}
+
+std::int64_t weight_of(Set set, const std::vector<std::int64_t>& weights) {
+  std::int64_t sum = 0;
+  for (Node v = 0; v < weights.size(); ++v) sum += oracle::has(set, v) ? weights[v] : 0;
+  return sum;
+}
+
+bool all_allowed(const Contracted& graph, Set set, std::size_t kind) {
+  for (Node v = 0; v < graph.num_nodes; ++v) {
+    if (oracle::has(set, v) && !graph.is_allowed(v, kind)) return false;
+  }
+  return true;
+}
+
+TEST(PathPricing, FindsTheHeaviestSetWithinAThreshold) {
+  oracle::expect_no_fault(
+      {.count = 6000, .serial = true}, [](const Trial& trial) -> std::optional<std::string> {
+        const Contracted& graph = trial.graph;
+        const auto weights = random_weights(trial);
+        for (std::size_t q = 0; q < graph.num_kinds; ++q) {
+          if (graph.kind_weights[q] < 0) continue;
+          const auto subset =
+              static_cast<Set>(trial.random.below(std::uint64_t{oracle::all_of(graph)} + 1));
+          const Amount threshold = oracle::load_of(graph, subset, q, 0);
+          std::int64_t heaviest = 0;
+          for (Set set = 0; set <= oracle::all_of(graph); ++set) {
+            if (!all_allowed(graph, set, q)) continue;
+            if (oracle::load_of(graph, set, q, 0) > threshold) continue;
+            heaviest = std::max(heaviest, weight_of(set, weights));
+          }
+          const auto enough = static_cast<std::int64_t>(trial.random.below(2000));
+          std::uint64_t effort = 0;
+          PathPricing pricing(graph, q);
+          const auto price = pricing.price(weights, threshold, enough, effort, kNoDeadline);
+          if (price.most < heaviest) return "a heavier set fits";
+          if (threshold < (Amount{1} << 30) && price.most != std::max(heaviest, enough)) {
+            return "less fits";
+          }
+          if (price.set.empty()) continue;
+          const Set set = oracle::set_of(price.set);
+          if (!all_allowed(graph, set, q)) return "the set is not allowed";
+          if (weight_of(set, weights) != price.most) return "the set weighs something else";
+        }
+        return std::nullopt;
+      });
+}
+
+TEST(PathPricing, OrdersAreOfAllNodes) {
+  oracle::expect_no_fault({.count = 500}, [](const Trial& trial) -> std::optional<std::string> {
+    for (std::size_t q = 0; q < trial.graph.num_kinds; ++q) {
+      auto order = PathPricing::narrow_order(trial.graph, q);
+      std::sort(order.begin(), order.end());
+      std::vector<Node> all(trial.graph.num_nodes);
+      std::iota(all.begin(), all.end(), Node{0});
+      if (order != all) return "some node is missing";
+    }
+    return std::nullopt;
+  });
+}
+
+// Weak and strong duality: prices that no column exceeds, and worth what the program costs.
+TEST(CoverMaster, EndsAtPricesThatProveItsOptimum) {
+  base::Random random(7);
+  for (int round = 0; round < 300; ++round) {
+    const std::size_t rows = 1 + random.below(8);
+    const std::size_t kinds = 1 + random.below(3);
+    std::vector<double> costs, counts;
+    for (std::size_t v = 0; v < rows; ++v) costs.push_back(1.0 + random.unit());
+    for (std::size_t q = 0; q < kinds; ++q) counts.push_back(static_cast<double>(random.below(3)));
+    CoverMaster master(costs, counts);
+    std::vector<std::pair<std::size_t, CoverMaster::Column>> columns;
+    for (std::size_t j = random.below(20); j > 0; --j) {
+      CoverMaster::Column column;
+      for (std::uint32_t v = 0; v < rows; ++v) {
+        if (random.chance(0.5)) column.emplace_back(v, random.chance(0.8) ? 1.0 : random.unit());
+      }
+      columns.emplace_back(random.below(kinds), column);
+      master.add(columns.back().first, column);
+    }
+    master.solve(10000);
+    const std::vector<double> duals = master.duals();
+    double worth = 0;
+    for (std::size_t v = 0; v < rows; ++v) {
+      EXPECT_GE(duals[v], 0.0);
+      EXPECT_LE(duals[v], costs[v] + 1e-7);
+      worth += duals[v];
+    }
+    // What each kind's devices take from it: the most that a column of the kind covers.
+    std::vector<double> most(kinds, 0.0);
+    for (const auto& [kind, column] : columns) {
+      EXPECT_LE(master.excess(kind, column), 1e-7);
+      double sum = 0;
+      for (const auto& [v, a] : column) sum += duals[v] * a;
+      most[kind] = std::max(most[kind], sum);
+    }
+    for (std::size_t q = 0; q < kinds; ++q) worth -= counts[q] * most[q];
+    // Its rows ask for up to 1.0001, lest it turn in circles.
+    EXPECT_NEAR(worth, master.objective(), 2e-4 * static_cast<double>(rows));
+  }
+}
+
+// The least of the largest loads over all placements.
+Amount least_objective(const Contracted& graph) {
+  std::vector<std::size_t> kind_of;
+  for (std::size_t q = 0; q < graph.num_kinds; ++q) {
+    kind_of.insert(kind_of.end(), graph.kind_count[q], q);
+  }
+  const std::size_t sets = std::size_t{oracle::all_of(graph)} + 1;
+  // [what is held so far]: the least largest load, one device after the other.
+  std::vector<Amount> best(sets, base::kMaxDuration.count());
+  best[0] = 0;
+  for (const std::size_t kind : kind_of) {
+    std::vector<Amount> load(sets);
+    for (Set set = 0; set < sets; ++set) {
+      load[set] = oracle::may_hold(graph, set, kind) ? oracle::load_of(graph, set, kind, 0)
+                                                     : base::kMaxDuration.count();
+    }
+    std::vector<Amount> next(sets, base::kMaxDuration.count());
+    for (Set after = 0; after < sets; ++after) {
+      for (Set taken = after;; taken = (taken - 1) & after) {
+        next[after] = std::min(next[after], std::max(best[after & ~taken], load[taken]));
+        if (taken == 0) break;
+      }
+    }
+    best = std::move(next);
+  }
+  return best.back();
+}
+
+TEST(Cover, NeverRefutesWhatIsPossible) {
+  oracle::expect_no_fault(
+      {.count = 3000, .max_operators = 7, .serial = true},
+      [](const Trial& trial) -> std::optional<std::string> {
+        const Amount possible = least_objective(trial.graph);
+        if (possible == base::kMaxDuration.count()) return std::nullopt;
+        Cover cover(trial.graph);
+        if (cover.work() > possible) return "work";
+        std::uint64_t effort = 0;
+        const auto refuted = [&](Amount threshold) {
+          const auto share = cover.refute_by_share(threshold, effort, kNoDeadline);
+          const auto any = cover.refute(threshold, effort, 1 << 20, kNoDeadline);
+          return share == Cover::Outcome::refuted || any == Cover::Outcome::refuted;
+        };
+        if (refuted(possible)) return "refutes the optimum";
+        if (possible > 0 && refuted(possible + possible / 100 + 1)) return "refutes more";
+        return std::nullopt;
+      });
+}
+
+}  // namespace
+}  // namespace cleave::bounds
