@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 
 namespace cleave::model {
@@ -61,6 +62,10 @@ base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
     if (devices > kMaxDevices) {
       return base::bad_input(fmt::format("the machine has more than {} devices", kMaxDevices));
     }
+    if (c.pool && (c.count != 1 || c.pays_transfers)) {
+      return base::bad_input(fmt::format(
+          "device class '{}' is a pool, so it has count 1 and pays no transfers", c.name));
+    }
     if (c.memory && *c.memory < base::Bytes(0)) {
       return base::bad_input(fmt::format("device class '{}' has negative memory", c.name));
     }
@@ -84,8 +89,21 @@ base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
   return machine;
 }
 
+Machine Machine::pooled() const {
+  std::vector<DeviceClass> classes = classes_;
+  for (DeviceClass& c : classes) {
+    if (c.pays_transfers) continue;
+    c.count = 1;
+    c.pool = true;
+  }
+  auto machine = create(std::move(classes));
+  assert(machine);
+  return *std::move(machine);
+}
+
 std::string Machine::device_name(base::DeviceId device) const {
   const base::ClassId c = class_of(device);
+  if (device_class(c).pool) return device_class(c).name;
   return fmt::format("{}{}", device_class(c).name, device.value() - first_device(c).value());
 }
 
@@ -99,6 +117,9 @@ std::optional<base::ClassId> Machine::find_class(std::string_view name) const {
 std::optional<base::DeviceId> Machine::find_device(std::string_view name) const {
   const std::size_t digits = name.find_last_not_of("0123456789") + 1;
   const auto c = find_class(name.substr(0, digits));
+  if (c && device_class(*c).pool) {
+    return digits == name.size() ? std::optional(first_device(*c)) : std::nullopt;
+  }
   int number = 0;
   const auto parsed = std::from_chars(name.data() + digits, name.data() + name.size(), number);
   if (!c || parsed.ec != std::errc() || number >= device_class(*c).count) return std::nullopt;

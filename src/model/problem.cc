@@ -35,7 +35,20 @@ std::string_view to_string(Transfers value) {
   return "serial";
 }
 std::string_view to_string(PlacementRule value) {
-  return value == PlacementRule::contiguous ? "contiguous" : "any";
+  switch (value) {
+    case PlacementRule::contiguous:
+      return "contiguous";
+    case PlacementRule::any:
+      return "any";
+    case PlacementRule::slots:
+      return "slots";
+  }
+  return "contiguous";
+}
+std::string describe_placement(const Question& question) {
+  const std::string_view rule = to_string(question.placement);
+  return question.placement == PlacementRule::slots ? fmt::format("{}={}", rule, question.slots)
+                                                    : std::string(rule);
 }
 
 namespace {
@@ -63,8 +76,8 @@ std::string quote(const DeviceRule& rule, bool pin) {
 base::Error unknown_device(const Machine& machine, const DeviceRule& rule, bool pin) {
   std::string known;
   for (const DeviceClass& c : machine.classes()) {
-    known += fmt::format("{}{} ({}0 to {}{})", known.empty() ? "" : ", ", c.name, c.name, c.name,
-                         c.count - 1);
+    known += (known.empty() ? "" : ", ") + c.name;
+    if (!c.pool) known += fmt::format(" ({}0 to {}{})", c.name, c.name, c.count - 1);
   }
   return base::bad_input(fmt::format("{} names a device the machine does not have; it has {}",
                                      quote(rule, pin), known));
@@ -125,7 +138,49 @@ base::Result<std::vector<Rule>> find_rules(const Graph& graph, const Machine& ma
   return rules;
 }
 
+// What only one of the objectives knows.
+base::Status check_objective(const Question& question) {
+  if (question.objective == Objective::throughput) {
+    if (question.placement == PlacementRule::slots) {
+      return base::bad_input("placement 'slots' is for objective 'latency'; use contiguous or any");
+    }
+    if (question.workers) return base::bad_input("workers are for objective 'latency'");
+    return std::monostate{};
+  }
+  if (question.slots < 1) {
+    return base::bad_input(
+        fmt::format("an accelerator with {} slots holds no call; at least 1 is "
+                    "needed",
+                    question.slots));
+  }
+  if (question.workers.value_or(1) < 1) {
+    return base::bad_input(
+        fmt::format("a pool of {} workers does nothing; at least 1 is needed", *question.workers));
+  }
+  if (question.schedule.value_or(Schedule::inference) != Schedule::inference) {
+    return base::bad_input(fmt::format(
+        "schedule '{}' is for a stream of samples, and objective 'latency' is about one; leave the "
+        "schedule out",
+        to_string(*question.schedule)));
+  }
+  return std::monostate{};
+}
+
+std::size_t count_slots(const Graph& graph, const Question& question) {
+  const std::size_t most = graph.num_operators();
+  switch (question.placement) {
+    case PlacementRule::contiguous:
+      return 1;
+    case PlacementRule::any:
+      return most;
+    case PlacementRule::slots:
+      return std::min(most, static_cast<std::size_t>(question.slots));
+  }
+  return 1;
+}
+
 base::Result<Schedule> choose_schedule(const Graph& graph, const Question& question) {
+  if (question.objective == Objective::latency) return Schedule::inference;
   const Schedule fitting = graph.has_backward() ? Schedule::one_f_one_b : Schedule::inference;
   const Schedule chosen = question.schedule.value_or(fitting);
   if (chosen == Schedule::inference && graph.has_backward()) {
@@ -266,6 +321,8 @@ Duration Problem::transfer(TensorId tensor, ClassId c) const {
 
 base::Result<Problem> Problem::create(std::shared_ptr<const Graph> graph, Machine machine,
                                       Question question) {
+  if (const auto status = check_objective(question); !status) return status.error();
+  if (question.objective == Objective::latency) machine = machine.pooled();
   const auto schedule = choose_schedule(*graph, question);
   if (!schedule) return schedule.error();
   auto columns = find_columns(*graph, machine);
@@ -288,9 +345,11 @@ base::Result<Problem> Problem::create(std::shared_ptr<const Graph> graph, Machin
     }
     if (!anywhere) return no_device(*graph, OperatorId(v), *columns);
   }
-  return Problem(std::make_shared<Data>(Data{
-      std::move(graph), std::move(machine), std::move(question), *schedule, std::move(found.kinds),
-      std::move(found.kind_of), std::move(allowed), std::move(columns).value()}));
+  const std::size_t slots = count_slots(*graph, question);
+  return Problem(std::make_shared<Data>(Data{std::move(graph), std::move(machine),
+                                             std::move(question), *schedule, slots,
+                                             std::move(found.kinds), std::move(found.kind_of),
+                                             std::move(allowed), std::move(columns).value()}));
 }
 
 }  // namespace cleave::model

@@ -298,6 +298,76 @@ TEST(Question, IsReadAsOnTheCommandLine) {
   EXPECT_EQ(to_string(Transfers::full_duplex), "full-duplex");
   EXPECT_EQ(to_string(PlacementRule::contiguous), "contiguous");
   EXPECT_EQ(to_string(PlacementRule::any), "any");
+  Question question;
+  EXPECT_EQ(describe_placement(question), "contiguous");
+  question.placement = PlacementRule::slots;
+  question.slots = 2;
+  EXPECT_EQ(describe_placement(question), "slots=2");
+}
+
+Question latency(PlacementRule rule = PlacementRule::contiguous, int slots = 1) {
+  Question question;
+  question.objective = Objective::latency;
+  question.placement = rule;
+  question.slots = slots;
+  return question;
+}
+
+TEST(Latency, MakesClassesThatPayNothingPools) {
+  DeviceClass cpu;
+  cpu.name = "cpu";
+  cpu.count = 8;
+  cpu.memory = Bytes(50);
+  cpu.pays_transfers = false;
+  DeviceClass gpu;
+  gpu.name = "gpu";
+  gpu.count = 2;
+  Question question = latency();
+  question.pins = {{"embed", "cpu"}};
+  const Problem problem = ask({}, Machine::create({cpu, gpu}).value(), question);
+  const Machine& pooled = problem.machine();
+  EXPECT_EQ(pooled.num_devices(), 3u);
+  EXPECT_TRUE(pooled.is_pool(DeviceId(0)));
+  EXPECT_FALSE(pooled.is_pool(DeviceId(1)));
+  EXPECT_EQ(pooled.device_name(DeviceId(0)), "cpu");
+  EXPECT_EQ(pooled.device_name(DeviceId(2)), "gpu1");
+  EXPECT_EQ(pooled.find_device("cpu"), DeviceId(0));
+  EXPECT_EQ(pooled.find_device("cpu0"), std::nullopt);
+  EXPECT_EQ(problem.memory(ClassId(0)), Bytes(50));
+  question.pins = {{"embed", "cpu1"}};
+  const auto rejected =
+      Problem::create(Chain{}.graph(), Machine::create({cpu, gpu}).value(), question);
+  ASSERT_FALSE(rejected);
+  EXPECT_NE(rejected.error().message.find("it has cpu, gpu (gpu0 to gpu1)"), std::string::npos);
+}
+
+TEST(Latency, LimitsTheCallsOfAnAccelerator) {
+  EXPECT_EQ(ask({}, machine(), latency()).slots(), 1u);
+  EXPECT_EQ(ask({}, machine(), latency(PlacementRule::slots, 2)).slots(), 2u);
+  EXPECT_EQ(ask({}, machine(), latency(PlacementRule::slots, 1000)).slots(), 3u);
+  EXPECT_EQ(ask({}, machine(), latency(PlacementRule::any)).slots(), 3u);
+}
+
+TEST(Latency, HasNoSchedule) {
+  Chain training;
+  training.phase = Phase::backward;
+  EXPECT_EQ(ask(training, machine(), latency()).schedule(), Schedule::inference);
+  Question question = latency();
+  question.schedule = Schedule::gpipe;
+  expect_rejected({}, machine(), question, "schedule 'gpipe' is for a stream of samples");
+}
+
+TEST(Latency, RejectsNumbersThatMeanNothing) {
+  expect_rejected({}, machine(), latency(PlacementRule::slots, 0), "at least 1 is needed");
+  Question question = latency();
+  question.workers = 0;
+  expect_rejected({}, machine(), question, "a pool of 0 workers does nothing");
+  question = {};
+  question.workers = 2;
+  expect_rejected({}, machine(), question, "workers are for objective 'latency'");
+  question = {};
+  question.placement = PlacementRule::slots;
+  expect_rejected({}, machine(), question, "placement 'slots' is for objective 'latency'");
 }
 
 }  // namespace

@@ -43,6 +43,9 @@ struct DeviceClass {
   std::optional<Link> link;           ///< prices tensors by bytes; else by their given times
   std::string times;                  ///< column of operator times; empty: the one named `name`
   std::optional<Performance> performance{};  ///< where operator times are to be estimated
+  /// One device that stands for all of the class and works on many operators at a time. Only
+  /// classes that pay no transfers, with count 1; its device has the class's name. See pooled().
+  bool pool = false;
 };
 
 /// The devices at hand. Immutable; validated by create().
@@ -53,6 +56,9 @@ class Machine {
   /// class name followed by a number reads as another class's name.
   [[nodiscard]] static base::Result<Machine> create(std::vector<DeviceClass> classes);
   static constexpr int kMaxDevices = 65536;
+  /// The same machine with each class that pays no transfers as one device, a pool. Its memory is
+  /// that of one device of the class.
+  [[nodiscard]] Machine pooled() const;
 
   [[nodiscard]] std::size_t num_classes() const { return classes_.size(); }
   [[nodiscard]] std::size_t num_devices() const { return class_of_.size(); }
@@ -64,7 +70,11 @@ class Machine {
     return class_of_[device.index()];
   }
   [[nodiscard]] base::DeviceId first_device(base::ClassId c) const { return first_[c.index()]; }
-  /// "accelerator0": the class's name and the number within the class.
+  /// Whether the device is a pool.
+  [[nodiscard]] bool is_pool(base::DeviceId device) const {
+    return device_class(class_of(device)).pool;
+  }
+  /// "accelerator0": the class's name and the number within the class; "cpu" for a pool.
   [[nodiscard]] std::string device_name(base::DeviceId device) const;
   [[nodiscard]] std::optional<base::ClassId> find_class(std::string_view name) const;
   [[nodiscard]] std::optional<base::DeviceId> find_device(std::string_view name) const;

@@ -19,19 +19,22 @@ using Placement = std::vector<base::DeviceId>;
 struct DeviceLoad {
   base::Duration in{0};  ///< moving tensors in
   base::Duration compute{0};
-  base::Duration out{0};       ///< moving tensors out
-  base::Duration load{0};      ///< what the transfer model makes of the three
-  base::Duration forward{0};   ///< gpipe: load of the forward part; else 0
+  base::Duration out{0};      ///< moving tensors out
+  base::Duration load{0};     ///< what the transfer model makes of the three; latency: of each call
+  base::Duration forward{0};  ///< gpipe: load of the forward part; else 0
   base::Duration backward{0};  ///< gpipe: load of the backward part; else 0
   base::Bytes memory;
 
   friend bool operator==(const DeviceLoad&, const DeviceLoad&) = default;
 };
 
-/// A device's piece of the pipeline.
+/// A device's piece of the pipeline. Of a latency plan: a call of an accelerator, or a row of
+/// operators that a pool takes up one after the other.
 struct Stage {
   base::DeviceId device;
   std::vector<base::OperatorId> operators;  ///< in topological order, not empty
+  base::Duration start{0};   ///< latency: of the call; of a pool: of what starts first; else 0
+  base::Duration finish{0};  ///< latency: of the call; of a pool: of what ends last; else 0
 };
 
 /// A proven lower bound and the name of the argument that proves it.
@@ -73,7 +76,9 @@ struct Plan {
   /// Empty where the plan came from no search.
   std::vector<SearchStep> history;
   std::vector<DeviceLoad> devices;  ///< [devices]; empty without a placement
-  std::vector<Stage> stages;        ///< in topological order; empty without a placement
+  /// In topological order; empty without a placement. Of a latency plan the order is part of the
+  /// answer: an accelerator's calls and a pool's operators take their turns in it.
+  std::vector<Stage> stages;
 
   [[nodiscard]] bool has_placement() const { return !placement.empty(); }
   /// (objective − lower bound) / objective; 0 for objective 0. REQUIRES: has_placement().

@@ -19,11 +19,14 @@ enum class Objective { throughput, latency };
 /// largest backward load.
 enum class Schedule { inference, one_f_one_b, gpipe };
 enum class Transfers { serial, half_duplex, full_duplex };
-enum class PlacementRule { contiguous, any };
+/// How many pieces a device may hold. Throughput: contiguous or any. Latency: pieces are calls of
+/// an accelerator; contiguous is one, slots as many as Question::slots says, any without limit.
+enum class PlacementRule { contiguous, any, slots };
 
 [[nodiscard]] std::string_view to_string(Objective value);
 [[nodiscard]] std::string_view to_string(Schedule value);
 [[nodiscard]] std::string_view to_string(Transfers value);
+/// The rule's name, without the number of slots.
 [[nodiscard]] std::string_view to_string(PlacementRule value);
 
 /// Operators whose name or id matches `pattern` (ECMAScript regular expression, searched
@@ -42,7 +45,12 @@ struct Question {
   Transfers transfers = Transfers::serial;
   std::vector<DeviceRule> pins;
   std::vector<DeviceRule> forbids;
+  int slots = 1;  ///< PlacementRule::slots: calls that an accelerator may hold, ≥ 1
+  /// Latency: operators that a pool works on at a time, ≥ 1; nullopt: all that are ready.
+  std::optional<int> workers{};
 };
+/// The placement rule as it is typed: "contiguous", "any", "slots=2".
+[[nodiscard]] std::string describe_placement(const Question& question);
 
 /// Devices that nobody can tell apart: one class, and allowed the same operators.
 struct Kind {
@@ -54,6 +62,10 @@ struct Kind {
 ///
 /// Invariants: every operator is allowed on at least one device; every tensor has a transfer time
 /// on every class that pays transfers; sums of times stay below kMaxDuration.
+///
+/// Latency: the machine is the given one pooled(): each class that pays no transfers is one device,
+/// and the other devices are accelerators, whose work comes in calls. The schedule is inference,
+/// whatever the graph: there is only one sample.
 class Problem {
  public:
   /// Errors: bad_input, naming the operator, tensor, rule or class at fault.
@@ -66,6 +78,8 @@ class Problem {
   [[nodiscard]] const Question& question() const { return data_->question; }
   [[nodiscard]] Schedule schedule() const { return data_->schedule; }
   [[nodiscard]] Transfers transfers() const { return data_->question.transfers; }
+  /// Latency: calls that an accelerator may hold; at most the number of operators.
+  [[nodiscard]] std::size_t slots() const { return data_->slots; }
 
   /// Kinds are ordered by class, then by their first device.
   [[nodiscard]] std::size_t num_kinds() const { return data_->kinds.size(); }
@@ -95,6 +109,7 @@ class Problem {
     Machine machine;
     Question question;
     Schedule schedule;
+    std::size_t slots;
     std::vector<Kind> kinds;
     std::vector<KindId> kind_of;
     std::vector<bool> allowed;  // [operators × kinds]
