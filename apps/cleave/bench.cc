@@ -242,6 +242,7 @@ void add_bench(CLI::App& app, int& exit_code) {
   command->add_flag("--json", arguments->json, "print JSON instead of a table");
   add_options(*command, arguments->request);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
+  add_bench_2bw(*bench, exit_code);
 }
 
 }  // namespace cleave::app

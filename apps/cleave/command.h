@@ -33,6 +33,7 @@ void add_compare(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 void add_workload(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
+void add_bench_2bw(CLI::App& bench, int& exit_code);
 
 /// Prints the error on stderr as one sentence, "cleave: file: place: message".
 [[nodiscard]] int fail(const base::Error& error);

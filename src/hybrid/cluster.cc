@@ -1,7 +1,6 @@
 #include "cleave/hybrid/cluster.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace cleave::hybrid {
 
@@ -13,7 +12,7 @@ constexpr Wide kPicoseconds = 1'000'000'000'000;
 // To move parts / whole of the bytes.
 base::Duration share_time(const Route& route, base::Bytes bytes, std::int64_t parts,
                           std::int64_t whole) {
-  constexpr Wide kMost = std::numeric_limits<Wide>::max() / kPicoseconds;
+  constexpr Wide kMost = (Wide{1} << 126) / kPicoseconds;
   const Wide amount = Wide{bytes.count()} * route.sharers * parts;
   if (amount > kMost) return base::kMaxDuration;
   const Wide work = kPicoseconds * amount;
