@@ -96,20 +96,21 @@ std::string error_of(const Json& predicted, const Json& read) {
 std::vector<std::string> cells_of(const Json& setting, const Json& method) {
   const Json& ratio = method["advantage_of_2bw"];
   const Json& read_ratio = method["read_advantage_of_2bw"];
-  return {setting["model"].get<std::string>(),
-          cell(setting["devices"], 0),
-          cell(setting["batch"], 0),
-          method["method"].get<std::string>() + (setting["fastest"] == method["method"] ? " *" : ""),
-          cell(method["micro_batch"], 0),
-          cell(method["rounds"], 0),
-          cell(method["samples_per_second"], 1),
-          cell(method["read_samples_per_second"], 0),
-          cell(ratio, 2),
-          cell(read_ratio, 2),
-          error_of(ratio, read_ratio),
-          cell(method["gigabytes"], 1),
-          cell(method["read_gigabytes"], 1),
-          error_of(method["gigabytes"], method["read_gigabytes"])};
+  return {
+      setting["model"].get<std::string>(),
+      cell(setting["devices"], 0),
+      cell(setting["batch"], 0),
+      method["method"].get<std::string>() + (setting["fastest"] == method["method"] ? " *" : ""),
+      cell(method["micro_batch"], 0),
+      cell(method["rounds"], 0),
+      cell(method["samples_per_second"], 1),
+      cell(method["read_samples_per_second"], 0),
+      cell(ratio, 2),
+      cell(read_ratio, 2),
+      error_of(ratio, read_ratio),
+      cell(method["gigabytes"], 1),
+      cell(method["read_gigabytes"], 1),
+      error_of(method["gigabytes"], method["read_gigabytes"])};
 }
 
 std::string table_of(const Json& settings) {
