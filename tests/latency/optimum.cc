@@ -1,0 +1,125 @@
+#include "latency/optimum.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "cleave/base/random.h"
+#include "cleave/cost/latency.h"
+#include "support/draft.h"
+#include "support/random_draft.h"
+
+namespace cleave::latency {
+namespace {
+
+using base::Duration;
+using base::OperatorId;
+using cost::SlotId;
+
+#ifdef NDEBUG
+constexpr std::uint64_t kThinning = 1;
+#else
+constexpr std::uint64_t kThinning = 20;
+#endif
+
+// A problem is left out where trying everything would take long.
+constexpr std::size_t kMaxAssignments = 20000;
+
+class Enumeration {
+ public:
+  explicit Enumeration(const model::Problem& problem)
+      : problem_(problem), clock_(problem), slot_of_(problem.graph().num_operators()) {}
+
+  [[nodiscard]] bool small() const {
+    std::size_t assignments = 1;
+    for (std::size_t v = 0; v < slot_of_.size(); ++v) {
+      assignments *= clock_.num_slots();
+      if (assignments > kMaxAssignments) return false;
+    }
+    return true;
+  }
+
+  std::optional<Duration> run() {
+    try_from(0);
+    return best_;
+  }
+
+ private:
+  void try_from(std::size_t v) {
+    if (v == slot_of_.size()) return price();
+    for (std::size_t s = 0; s < clock_.num_slots(); ++s) {
+      slot_of_[v] = SlotId(s);
+      if (problem_.allowed(OperatorId(v), clock_.device(SlotId(s)))) try_from(v + 1);
+    }
+  }
+
+  void price() {
+    if (!keeps_rules()) return;
+    std::vector<std::uint32_t> ranks(slot_of_.size());
+    std::iota(ranks.begin(), ranks.end(), 0U);
+    do {
+      const auto makespan = clock_.makespan(slot_of_, ranks);
+      if (makespan && (!best_ || *makespan < *best_)) best_ = makespan;
+    } while (problem_.question().workers && std::next_permutation(ranks.begin(), ranks.end()));
+  }
+
+  [[nodiscard]] bool keeps_rules() const {
+    std::vector<std::int64_t> memory(problem_.machine().num_devices(), 0);
+    for (std::size_t v = 0; v < slot_of_.size(); ++v) {
+      const OperatorId op(v);
+      const base::DeviceId device = clock_.device(slot_of_[v]);
+      memory[device.index()] += problem_.graph().memory(op).count();
+      const auto limit = problem_.memory(problem_.machine().class_of(device));
+      if (limit && memory[device.index()] > limit->count()) return false;
+      const auto group = problem_.graph().group(op);
+      if (!group) continue;
+      for (const OperatorId mate : problem_.graph().members(*group)) {
+        if (clock_.device(slot_of_[mate.index()]) != device) return false;
+      }
+    }
+    return true;
+  }
+
+  const model::Problem& problem_;
+  cost::LatencyClock clock_;
+  std::vector<SlotId> slot_of_;
+  std::optional<Duration> best_;
+};
+
+std::optional<model::Problem> draw(std::uint64_t seed, support::Draft& draft) {
+  base::Random random(seed ^ 0x5eed);
+  draft = support::random_draft(seed, {.max_operators = 7, .max_devices = 4});
+  model::Question& question = draft.question;
+  question.objective = model::Objective::latency;
+  question.schedule.reset();
+  question.placement =
+      random.chance(0.5) ? model::PlacementRule::contiguous : model::PlacementRule::slots;
+  question.slots = static_cast<int>(random.between(1, 3));
+  if (random.chance(0.2)) question.placement = model::PlacementRule::any;
+  question.workers.reset();
+  if (draft.operators.size() <= 5 && random.chance(0.2)) {
+    question.workers = static_cast<int>(random.between(1, 2));
+  }
+  auto problem = support::build(draft);
+  if (!problem) return std::nullopt;  // a rule names a device that a pool has swallowed
+  return *std::move(problem);
+}
+
+}  // namespace
+
+void expect_no_fault(std::uint64_t count, const FindFault& find_fault) {
+  std::uint64_t tried = 0;
+  for (std::uint64_t seed = 1; seed <= count / kThinning; ++seed) {
+    support::Draft draft;
+    const auto problem = draw(seed, draft);
+    if (!problem || !Enumeration(*problem).small()) continue;
+    ++tried;
+    const auto fault = find_fault(*problem, Enumeration(*problem).run());
+    ASSERT_FALSE(fault) << *fault << " (seed " << seed << ")\n" << support::to_json(draft);
+  }
+  EXPECT_GT(tried, count / kThinning / 4);
+}
+
+}  // namespace cleave::latency
