@@ -110,8 +110,8 @@ base::Result<io::GraphFile> load_planned_graph(const std::filesystem::path& grap
   auto origin = io::read_plan_origin(plan);
   if (!origin) return origin.error();
   const Request standard = standard_request();
-  io::ModelReading reading =
-      origin->reading.value_or(io::ModelReading{standard.dimensions, standard.colocate_above});
+  io::ModelReading reading = origin->provenance.reading.value_or(
+      io::ModelReading{standard.dimensions, standard.colocate_above});
   const auto model = onnx::read_model(graph, reading.dimensions);
   if (!model) return model.error();
   return to_graph(graph, *model, origin->machine, std::move(reading));

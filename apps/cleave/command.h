@@ -31,6 +31,7 @@ void add_plan(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_compare(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
+void add_report(CLI::App& app, int& exit_code);
 void add_workload(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_bench_2bw(CLI::App& bench, int& exit_code);

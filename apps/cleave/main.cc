@@ -22,6 +22,7 @@ int run(int argc, char** argv) {
   add_check(app, exit_code);
   add_compare(app, exit_code);
   add_simulate(app, exit_code);
+  add_report(app, exit_code);
   add_workload(app, exit_code);
   add_bench(app, exit_code);
   try {

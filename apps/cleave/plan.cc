@@ -12,6 +12,7 @@
 #include "command.h"
 #include "interrupt.h"
 #include "options.h"
+#include "page.h"
 #include "progress_bar.h"
 #include "rivals.h"
 
@@ -23,6 +24,7 @@ struct Arguments {
   std::string graph;
   Request request = standard_request();
   std::optional<std::string> output;
+  std::optional<std::string> report;
   bool json = false;
   bool timing = false;
 };
@@ -37,8 +39,9 @@ std::string describe(const model::Problem& problem, const model::Plan& plan) {
 }
 
 int run(Arguments& arguments) {
-  if (arguments.output) {
-    if (auto writable = check_output(*arguments.output); !writable) return fail(writable.error());
+  for (const auto& file : {arguments.output, arguments.report}) {
+    if (!file) continue;
+    if (auto writable = check_output(*file); !writable) return fail(writable.error());
   }
   auto task = load_task(arguments.graph, arguments.request);
   if (!task) return fail(task.error());
@@ -52,14 +55,18 @@ int run(Arguments& arguments) {
   }();
   if (!plan) return fail(plan.error());
 
+  const io::Provenance origin = provenance(arguments.graph, *task, arguments.request);
   const bool wants_json = arguments.json || arguments.output;
   const std::string json =
-      wants_json ? io::plan_to_json(task->problem, *plan,
-                                    provenance(arguments.graph, *task, arguments.request),
-                                    arguments.timing)
-                 : std::string();
+      wants_json ? io::plan_to_json(task->problem, *plan, origin, arguments.timing) : std::string();
   if (arguments.output) {
     if (auto written = io::write_file(*arguments.output, json); !written) {
+      return fail(written.error());
+    }
+  }
+  if (arguments.report) {
+    const std::string page = make_page(task->problem, *plan, origin);
+    if (auto written = io::write_file(*arguments.report, page); !written) {
       return fail(written.error());
     }
   }
@@ -80,6 +87,10 @@ void add_plan(CLI::App& app, int& exit_code) {
       ->type_name("")
       ->required();
   command->add_option("-o,--output", arguments->output, "write the plan (plan.json) to this file")
+      ->type_name("FILE");
+  command
+      ->add_option("--report", arguments->report,
+                   "show the plan as a page for a browser, in this file")
       ->type_name("FILE");
   command->add_flag("--json", arguments->json, "print the plan as JSON instead of a table");
   command->add_flag("--timing", arguments->timing,

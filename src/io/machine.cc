@@ -148,6 +148,16 @@ void write_machine(JsonWriter& out, const Machine& machine) {
   out.end();
 }
 
+std::string devices_to_json(const Machine& machine) {
+  JsonWriter out;
+  out.begin_object();
+  out.key("format").string(kFormat);
+  out.key("devices");
+  write_machine(out, machine);
+  out.end();
+  return std::move(out).take();
+}
+
 base::Result<Machine> parse_devices(std::string_view text, std::string_view name) {
   if (auto fault = find_unreadable(text, name, kMaxDevicesBytes)) return *std::move(fault);
   const auto document = parse_yaml(text, name);

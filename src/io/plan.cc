@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -249,6 +250,30 @@ std::optional<ModelReading> read_reading(Reader& in, const Value& problem) {
   return reading;
 }
 
+base::Limits read_limits(Reader& in, const Value& value) {
+  base::Limits limits;
+  if (const auto seconds = in.optional(value, "seconds")) {
+    limits.time = std::chrono::duration<double>(in.real(*seconds));
+  }
+  if (const auto memory = in.optional(value, "memory_bytes")) limits.memory = in.bytes(*memory);
+  if (const auto states = in.optional(value, "states")) limits.states = in.unsigned_whole(*states);
+  limits.gap = in.real(in.required(value, "gap"));
+  limits.threads = static_cast<int>(in.whole(in.required(value, "threads"), "the number"));
+  limits.seed = in.unsigned_whole(in.required(value, "seed"));
+  return limits;
+}
+
+Provenance read_provenance(Reader& in, const Value& problem) {
+  const Value graph = in.required(problem, "graph");
+  Provenance provenance;
+  provenance.graph_file = in.string(in.required(graph, "file"));
+  provenance.checksum = in.string(in.required(graph, "checksum"));
+  provenance.version = in.string(in.required(problem, "version"));
+  provenance.limits = read_limits(in, in.required(problem, "limits"));
+  provenance.reading = read_reading(in, problem);
+  return provenance;
+}
+
 std::optional<Problem> read_problem(Reader& in, const Value& value, const GraphFile& graph) {
   const Value checksum = in.required(in.required(value, "graph"), "checksum");
   if (in.expect(checksum, Kind::string) && checksum.text() != graph.checksum) {
@@ -454,9 +479,9 @@ base::Result<PlanOrigin> read_plan_origin(const std::filesystem::path& file) {
   Reader in;
   const Value problem = in.required((*document)->root(), "problem");
   auto machine = read_machine(in, in.required(problem, "machine"));
-  auto reading = read_reading(in, problem);
+  Provenance provenance = read_provenance(in, problem);
   if (in.failed()) return in.error();
-  return PlanOrigin{*std::move(machine), std::move(reading)};
+  return PlanOrigin{*std::move(machine), std::move(provenance)};
 }
 
 base::Result<PlanFile> read_plan(const std::filesystem::path& file, const GraphFile& graph) {

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import resource
 import signal
 import subprocess
@@ -348,6 +349,73 @@ def onnx_model(layers=6, node_type="Exp"):
                      for i, (a, b) in enumerate(zip(names, names[1:])))
     graph = nodes + field(2, "chain") + field(11, value("x")) + field(12, value(names[-1]))
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
+
+
+class Report(CliTest):
+
+    def data(self, name="report.html"):
+        """What the page knows: the JSON in it."""
+        page = (self.folder / name).read_text()
+        self.assertTrue(page.startswith("<!doctype html>"))
+        return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+    def test_shows_the_plan(self):
+        self.run_cleave("plan", self.write("g.json", GRAPH), "-o", "plan.json")
+        done = self.run_cleave("report", "plan.json")
+        self.assertEqual(done.stdout, "the report is in report.html\n")
+        data = self.data()
+        self.assertEqual(data["answer"]["objective"], 3_500_000_000)
+        self.assertEqual(data["operators"]["ids"], ["a", "b", "c"])
+        self.assertIn("one-device", [rival["name"] for rival in data["rivals"]])
+        self.assertEqual(data["timeline"]["rate"], 3_500_000_000)
+
+    def test_plan_writes_the_same_page(self):
+        graph = self.write("g.json", GRAPH)
+        self.run_cleave("plan", graph, "-o", "plan.json", "--timing", "--report", "1.html")
+        self.run_cleave("report", "plan.json", "-o", "2.html")
+        self.assertEqual((self.folder / "1.html").read_bytes(),
+                         (self.folder / "2.html").read_bytes())
+
+    def test_finds_the_graph_beside_the_plan(self):
+        (self.folder / "there").mkdir()
+        self.write("there/g.json", GRAPH)
+        self.run_cleave("plan", "there/g.json", "-o", "there/plan.json")
+        self.run_cleave("report", "there/plan.json")
+        other = copy.deepcopy(GRAPH)
+        other["operators"][0]["times_ms"]["cpu"] = 8
+        self.write("g.json", other)
+        self.run_cleave("report", "there/plan.json")  # the one with the right checksum
+        self.refuse("report", "there/plan.json", "--graph", "g.json", says="checksum")
+        (self.folder / "there" / "g.json").rename(self.folder / "moved.json")
+        self.refuse("report", "there/plan.json", says="checksum")
+        (self.folder / "g.json").unlink()
+        self.refuse("report", "there/plan.json", says="--graph")
+        self.run_cleave("report", "there/plan.json", "--graph", "moved.json")
+
+    def test_a_plan_without_a_placement_has_a_page(self):
+        graph = copy.deepcopy(GRAPH)
+        graph["machine"][0]["memory"] = 99
+        self.run_cleave("plan", self.write("g.json", graph), "--report", "r.html", "-o", "p.json",
+                        expect=3)
+        self.assertIn("1 bytes short", self.data("r.html")["answer"]["sentence"])
+        self.run_cleave("report", "p.json")
+
+    def test_its_command_makes_the_plan_again(self):
+        graph = "a 'model'.json"
+        self.run_cleave("workload", "bert", "--layers", "2", "--training", "-o", graph)
+        self.run_cleave("plan", graph, "-d", EXAMPLES / "devices" / "mixed-server.yaml",
+                        "--transfers", "half-duplex", "--schedule", "gpipe", "--seed", "7",
+                        "--forbid", "^layer1/(query|key)$=cpu", "--gap", "0.01", "--states", "9000",
+                        "-o", "plan.json")
+        before = (self.folder / "plan.json").read_bytes()
+        self.run_cleave("report", "plan.json")
+        data = self.data()
+        (self.folder / "plan.json").unlink()
+        self.write("devices.json", json.loads(data["machine"]))
+        path = f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run(["sh", "-c", data["command"]], cwd=self.folder, check=True,
+                       stdout=subprocess.DEVNULL, env=dict(os.environ, PATH=path))
+        self.assertEqual((self.folder / "plan.json").read_bytes(), before)
 
 
 class Onnx(CliTest):

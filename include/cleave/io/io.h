@@ -56,6 +56,9 @@ struct GraphFile {
 [[nodiscard]] base::Result<model::Machine> parse_devices(std::string_view text,
                                                          std::string_view name);
 
+/// The machine as a file of devices that read_devices() reads back to an equal one.
+[[nodiscard]] std::string devices_to_json(const model::Machine& machine);
+
 /// What was asked, to be written beside the answer.
 struct Provenance {
   std::string graph_file;
@@ -80,10 +83,11 @@ struct PlanFile {
 [[nodiscard]] base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
                                                 const GraphFile& graph);
 
-/// What it takes to make a plan's graph from an ONNX model once more.
+/// What a plan file says about where it comes from: enough to find its graph, and to make it from
+/// an ONNX model once more.
 struct PlanOrigin {
   model::Machine machine;
-  std::optional<ModelReading> reading;  ///< nullopt: the graph is not of a model
+  Provenance provenance;
 };
 [[nodiscard]] base::Result<PlanOrigin> read_plan_origin(const std::filesystem::path& file);
 
