@@ -49,7 +49,7 @@ std::string command_again(const model::Problem& problem, const io::Provenance& p
         fmt::format("{}", provenance.reading->colocate_above.count() / kMebibyte));
   }
   add("--objective", to_string(question.objective));
-  add("--placement", to_string(question.placement));
+  add("--placement", describe_placement(question));
   add("--schedule", to_string(problem.schedule()));
   add("--transfers", to_string(question.transfers));
   for (const model::DeviceRule& rule : question.pins)

@@ -113,12 +113,17 @@ Json devices_of(const Problem& problem, const Plan& plan) {
   return devices;
 }
 
-Json stages_of(const Plan& plan) {
+Json stages_of(const Plan& plan, bool latency) {
   Json stages = Json::array();
   for (const model::Stage& stage : plan.stages) {
     Json operators = Json::array();
     for (const OperatorId op : stage.operators) operators.push_back(op.value());
-    stages.push_back({{"device", stage.device.value()}, {"operators", std::move(operators)}});
+    Json entry{{"device", stage.device.value()}, {"operators", std::move(operators)}};
+    if (latency) {
+      entry["start"] = number(stage.start);
+      entry["finish"] = number(stage.finish);
+    }
+    stages.push_back(std::move(entry));
   }
   return stages;
 }
@@ -288,7 +293,7 @@ Json inputs_of(const Page& page) {
   add("size", fmt::format("{} operators, {} tensors", problem.graph().num_operators(),
                           problem.graph().num_tensors()));
   add("objective", std::string(to_string(question.objective)));
-  add("placement", std::string(to_string(question.placement)));
+  add("placement", describe_placement(question));
   add("schedule", std::string(to_string(problem.schedule())));
   add("transfers", std::string(to_string(question.transfers)));
   add("pins", describe_rules(question.pins));
@@ -324,7 +329,8 @@ Json page_data(const Page& page) {
             {"timeline_note", page.timeline_note}};
   if (!page.plan.has_placement()) return data;
   data["devices"] = devices_of(page.problem, page.plan);
-  data["stages"] = stages_of(page.plan);
+  const bool latency = page.problem.question().objective == model::Objective::latency;
+  data["stages"] = stages_of(page.plan, latency);
   data["operators"] = operators_of(page.problem, page.plan);
   data["tensors"] = tensors_of(page.problem.graph());
   data["crossings"] = crossings_of(page.problem, page.plan);
