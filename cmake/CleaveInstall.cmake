@@ -17,6 +17,8 @@ foreach(library IN LISTS libraries)
     string(APPEND CLEAVE_DEPENDENCIES "find_dependency(Protobuf)\n")
   elseif(library STREQUAL "onnx")  # names protobuf's target, which comes before it
     string(APPEND CLEAVE_DEPENDENCIES "find_dependency(ONNX)\n")
+  elseif(library STREQUAL "MPI::MPI_CXX")
+    string(APPEND CLEAVE_DEPENDENCIES "find_dependency(MPI COMPONENTS CXX)\n")
   elseif(library STREQUAL "OnnxRuntime::OnnxRuntime")
     # Where it was fetched, it is installed as well, and found there.
     get_target_property(location ${library} IMPORTED_LOCATION)

@@ -58,7 +58,9 @@ base::Result<model::Machine> choose_machine(const Request& request,
   if (!machine || !request.accelerators) return machine;
   std::vector<model::DeviceClass> classes = machine->classes();
   for (model::DeviceClass& device_class : classes) {
-    if (device_class.pays_transfers) device_class.count = *request.accelerators;
+    if (!device_class.pays_transfers || device_class.count == *request.accelerators) continue;
+    device_class.count = *request.accelerators;
+    device_class.cores.clear();  // the file shares them among another number of devices
   }
   return model::Machine::create(std::move(classes));
 }

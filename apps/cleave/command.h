@@ -33,6 +33,9 @@ void add_compare(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 void add_workload(CLI::App& app, int& exit_code);
+#ifdef CLEAVE_RUNTIME
+void add_run(CLI::App& app, int& exit_code);
+#endif
 void add_bench(CLI::App& app, int& exit_code);
 void add_bench_2bw(CLI::App& bench, int& exit_code);
 

@@ -23,6 +23,9 @@ int run(int argc, char** argv) {
   add_compare(app, exit_code);
   add_simulate(app, exit_code);
   add_report(app, exit_code);
+#ifdef CLEAVE_RUNTIME
+  add_run(app, exit_code);
+#endif
   add_workload(app, exit_code);
   add_bench(app, exit_code);
   try {

@@ -89,9 +89,19 @@ void write_performance(JsonWriter& out, const model::Performance& p) {
   if (p.efficiency) out.key("efficiency").real(*p.efficiency);
 }
 
+// Core numbers, each alone.
+std::vector<int> read_cores(Reader& in, const Value& value) {
+  constexpr std::int64_t kHighestCore = 65535;
+  std::vector<int> cores;
+  for (const Value core : in.elements(value)) {
+    cores.push_back(static_cast<int>(in.whole(core, "the core", kHighestCore)));
+  }
+  return cores;
+}
+
 DeviceClass read_class(Reader& in, const Value& value) {
   in.only(value, {"class", "count", "memory", "pays_transfers", "link", "times", "device", "peak",
-                  "memory_bandwidth", "launch", "efficiency"});
+                  "memory_bandwidth", "launch", "efficiency", "cores"});
   DeviceClass c;
   c.name = in.label(in.required(value, "class"));
   if (const auto count = in.optional(value, "count")) {
@@ -104,6 +114,7 @@ DeviceClass read_class(Reader& in, const Value& value) {
   if (const auto pays = in.optional(value, "pays_transfers")) c.pays_transfers = in.boolean(*pays);
   if (const auto link = in.optional(value, "link")) c.link = read_link(in, *link);
   if (const auto times = in.optional(value, "times")) c.times = in.label(*times);
+  if (const auto cores = in.optional(value, "cores")) c.cores = read_cores(in, *cores);
   c.performance = read_performance(in, value);
   return c;
 }
@@ -143,6 +154,11 @@ void write_machine(JsonWriter& out, const Machine& machine) {
     }
     if (c.times != c.name) out.key("times").string(c.times);
     if (c.performance) write_performance(out, *c.performance);
+    if (!c.cores.empty()) {
+      out.key("cores").begin_array(JsonWriter::Layout::line);
+      for (const int core : c.cores) out.whole(core);
+      out.end();
+    }
     out.end();
   }
   out.end();

@@ -40,6 +40,25 @@ base::Status check_performance(const DeviceClass& c) {
   return std::monostate{};
 }
 
+base::Status check_cores(const DeviceClass& c) {
+  if (c.cores.size() % static_cast<std::size_t>(c.count) != 0) {
+    return base::bad_input(fmt::format("device class '{}' has {} cores for {} devices; each device "
+                                       "needs as many as the others",
+                                       c.name, c.cores.size(), c.count));
+  }
+  std::vector<int> sorted = c.cores;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice != sorted.end()) {
+    return base::bad_input(fmt::format("device class '{}' has core {} twice", c.name, *twice));
+  }
+  if (!sorted.empty() && sorted.front() < 0) {
+    return base::bad_input(
+        fmt::format("device class '{}' has core {}; the first is 0", c.name, sorted.front()));
+  }
+  return std::monostate{};
+}
+
 }  // namespace
 
 base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
@@ -77,6 +96,7 @@ base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
     if (c.performance) {
       if (auto valid = check_performance(c); !valid) return valid.error();
     }
+    if (auto valid = check_cores(c); !valid) return valid.error();
     if (c.times.empty()) c.times = c.name;
     if (machine.find_class(c.name)) {
       return base::bad_input(fmt::format("device class '{}' is named twice", c.name));
@@ -105,6 +125,14 @@ std::string Machine::device_name(base::DeviceId device) const {
   const base::ClassId c = class_of(device);
   if (device_class(c).pool) return device_class(c).name;
   return fmt::format("{}{}", device_class(c).name, device.value() - first_device(c).value());
+}
+
+std::span<const int> Machine::cores(base::DeviceId device) const {
+  const base::ClassId c = class_of(device);
+  const auto& all = device_class(c).cores;
+  const std::size_t each = all.size() / static_cast<std::size_t>(device_class(c).count);
+  const auto number = static_cast<std::size_t>(device.value() - first_device(c).value());
+  return std::span(all).subspan(number * each, each);
 }
 
 std::optional<base::ClassId> Machine::find_class(std::string_view name) const {

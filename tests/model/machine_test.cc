@@ -94,5 +94,29 @@ TEST(Machine, RejectsImpossibleMemoryAndLinks) {
   expect_rejected({latency}, "latency of at least 0");
 }
 
+TEST(Machine, SharesCoresAmongDevices) {
+  DeviceClass c = devices("core", 2);
+  c.cores = {4, 5, 0, 1};
+  const auto machine = Machine::create({devices("gpu", 1), c});
+  ASSERT_TRUE(machine.ok());
+  const auto cores = [&](int device) {
+    const auto span = machine->cores(DeviceId(device));
+    return std::vector<int>(span.begin(), span.end());
+  };
+  EXPECT_EQ(cores(0), std::vector<int>{});
+  EXPECT_EQ(cores(1), (std::vector<int>{4, 5}));
+  EXPECT_EQ(cores(2), (std::vector<int>{0, 1}));
+}
+
+TEST(Machine, RejectsCoresThatCannotBeShared) {
+  DeviceClass c = devices("core", 2);
+  c.cores = {0, 1, 2};
+  expect_rejected({c}, "has 3 cores for 2 devices");
+  c.cores = {3, 3};
+  expect_rejected({c}, "has core 3 twice");
+  c.cores = {0, -1};
+  expect_rejected({c}, "has core -1; the first is 0");
+}
+
 }  // namespace
 }  // namespace cleave::model

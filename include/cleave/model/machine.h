@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,9 @@ struct DeviceClass {
   /// One device that stands for all of the class and works on many operators at a time. Only
   /// classes that pay no transfers, with count 1; its device has the class's name. See pooled().
   bool pool = false;
+  /// Processor cores that the devices run on, for those who run stages: the first `count`-th part is
+  /// the first device's, and so on. Distinct; empty, or a multiple of `count`.
+  std::vector<int> cores{};
 };
 
 /// The devices at hand. Immutable; validated by create().
@@ -76,6 +80,8 @@ class Machine {
   }
   /// "accelerator0": the class's name and the number within the class; "cpu" for a pool.
   [[nodiscard]] std::string device_name(base::DeviceId device) const;
+  /// The cores that a device runs on; empty: not said.
+  [[nodiscard]] std::span<const int> cores(base::DeviceId device) const;
   [[nodiscard]] std::optional<base::ClassId> find_class(std::string_view name) const;
   [[nodiscard]] std::optional<base::DeviceId> find_device(std::string_view name) const;
 
