@@ -49,9 +49,9 @@ struct Folder {
 base::Result<Folder> read_folder(const std::filesystem::path& folder) {
   auto pipeline = io::read_manifest(folder / "manifest.json");
   if (!pipeline) return pipeline.error();
-  auto machine = io::read_plan_machine(folder / pipeline->plan_file);
-  if (!machine) return machine.error();
-  return Folder{std::move(pipeline).value(), std::move(machine).value()};
+  auto origin = io::read_plan_origin(folder / pipeline->plan_file);
+  if (!origin) return origin.error();
+  return Folder{std::move(pipeline).value(), std::move(origin->machine)};
 }
 
 // This program's own words, as they were typed.
