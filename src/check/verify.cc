@@ -174,13 +174,44 @@ Fault find_fault_in_history(const Plan& plan) {
   return std::nullopt;
 }
 
-Fault find_fault(const Problem& problem, const Plan& plan) {
-  if (problem.question().objective != model::Objective::throughput) {
-    return "only plans for the throughput objective can be checked";
+Fault find_fault_in_times(const Plan& plan, const Verdict& verdict) {
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const Stage& given = plan.stages[s];
+    const Stage& real = verdict.stages[s];
+    if (given.start == real.start && given.finish == real.finish) continue;
+    return fmt::format("stage {} is given from {} to {} ps and runs from {} to {} ps", s,
+                       given.start.count(), given.finish.count(), real.start.count(),
+                       real.finish.count());
   }
+  return std::nullopt;
+}
+
+Fault find_fault_in_latency(const Problem& problem, const Plan& plan) {
+  if (plan.placement.size() != problem.graph().num_operators()) {
+    return fmt::format("the placement has {} devices for {} operators", plan.placement.size(),
+                       problem.graph().num_operators());
+  }
+  const Verdict verdict = examine(problem, plan.stages);
+  if (!verdict.feasible()) return verdict.violations.front();
+  for (const Stage& stage : plan.stages) {
+    for (const OperatorId op : stage.operators) {
+      if (plan.placement[op.index()] == stage.device) continue;
+      return fmt::format("operator '{}' is in a stage of {}, and elsewhere in the placement",
+                         problem.graph().id(op), problem.machine().device_name(stage.device));
+    }
+  }
+  if (Fault fault = find_fault_in_loads(problem, plan, verdict)) return fault;
+  if (Fault fault = find_fault_in_times(plan, verdict)) return fault;
+  return find_fault_in_bound(plan);
+}
+
+Fault find_fault(const Problem& problem, const Plan& plan) {
   if (plan.bound.value < base::Duration::zero()) return "the lower bound is negative";
   if (plan.status == PlanStatus::infeasible || plan.status == PlanStatus::none) {
     return find_fault_without_placement(plan);
+  }
+  if (problem.question().objective == model::Objective::latency) {
+    return find_fault_in_latency(problem, plan);
   }
   const Verdict verdict = examine(problem, plan.placement);
   if (!verdict.feasible()) return verdict.violations.front();

@@ -17,6 +17,8 @@ enum class Rule {
   colocation,  ///< groups are together
   memory,      ///< devices hold no more than they have
   contiguity,  ///< devices can be put in a row
+  slots,       ///< latency: no accelerator has more calls than it may have
+  order,       ///< latency: every tensor's producer comes before its consumers
 };
 
 /// What a placement is worth, recomputed from the definitions in docs/model.md. Shares no code
@@ -26,6 +28,7 @@ struct Verdict {
   std::vector<Rule> broken;                ///< what the violations are about; each rule once
   std::vector<model::DeviceLoad> devices;  ///< [devices]; empty where an operator has no device
   base::Duration objective{0};
+  std::vector<model::Stage> stages;  ///< latency: with start and finish; empty: they cannot run
 
   [[nodiscard]] bool feasible() const { return violations.empty(); }
 };
@@ -41,14 +44,22 @@ struct Verdict {
 /// of the backward pass follows its forward twins.
 [[nodiscard]] Verdict examine(const model::Problem& problem, const model::Placement& placement);
 
+/// The same for the latency objective: a row of stages, of which every operator has to be in one.
+/// Never fails, whatever is in them. Times are computed where the row can run, even if it breaks
+/// other rules. O((operators + edges) · log operators). Thread-safe.
+[[nodiscard]] Verdict examine(const model::Problem& problem,
+                              const std::vector<model::Stage>& stages);
+
 /// Checks all that a plan claims: its placement is feasible, loads and objective are what the
 /// definitions say, the lower bound does not exceed the objective, "optimal" is said only where
 /// they meet, stages partition the operators, are in topological order (producers before consumers
 /// inside a stage; stages as contiguity orders devices) and agree with the placement, a device of a
 /// contiguous plan has one stage, and the history of the search, where there is one, never gets
 /// worse and ends with the plan's claims. A plan without a placement has a reason and no loads or
-/// stages. Error: internal, with the first claim that does not hold; also for the latency
-/// objective, which is not checked here.
+/// stages. Error: internal, with the first claim that does not hold.
+///
+/// Of a latency plan: its row of stages can run, keeps the rules, and agrees with the placement;
+/// start and finish of the stages are what the definitions say.
 [[nodiscard]] base::Status verify(const model::Problem& problem, const model::Plan& plan);
 
 }  // namespace cleave::check
