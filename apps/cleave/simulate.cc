@@ -64,6 +64,11 @@ std::string uses_table(const model::Problem& problem, const model::Plan& plan,
 
 std::string describe(const model::Problem& problem, const model::Plan& plan,
                      const Timeline& timeline) {
+  if (problem.question().objective == model::Objective::latency) {
+    return fmt::format("{} for the sample; the plan says {}\n\n{}",
+                       report::format_time(timeline.makespan), report::format_time(plan.objective),
+                       uses_table(problem, plan, timeline));
+  }
   const base::Duration time = timeline.rate.per_micro_batch();
   const double difference =
       plan.objective == base::Duration::zero() ? 0.0 : share_of(time, plan.objective) - 1.0;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "simulate/engine.h"
+#include "simulate/one_sample.h"
 #include "simulate/program.h"
 #include "simulate/sequence.h"
 #include "simulate/stays.h"
@@ -125,10 +126,6 @@ base::Status choose_counts(const Options& options, Setup& setup) {
 
 base::Result<Setup> set_up(const Problem& problem, const Plan& plan, const Options& options) {
   if (!plan.has_placement()) return base::bad_input("the plan has no placement to simulate");
-  if (problem.question().objective == model::Objective::latency) {
-    return base::bad_input(
-        "the plan is for the latency of one sample; only pipelines are simulated");
-  }
   if (auto status = check_options(options); !status) return status.error();
   auto program = write_program(problem, plan);
   if (!program) return program.error();
@@ -283,7 +280,38 @@ std::optional<Schedule> find_schedule(std::string_view name) {
   return at == kNames.end() ? std::nullopt : std::optional(at->first);
 }
 
+namespace {
+
+base::Result<Timeline> simulate_one_sample(const Problem& problem, const Plan& plan,
+                                           const Options& options) {
+  if (!plan.has_placement()) return base::bad_input("the plan has no placement to simulate");
+  if (options.schedule || options.micro_batches || options.batch || options.bus ||
+      options.jitter != 0.0) {
+    return base::bad_input(
+        "the plan is for one sample alone: schedule, micro-batches, batch, jitter and bus do not "
+        "apply");
+  }
+  auto slices = run_one_sample(problem, plan);
+  if (!slices) return slices.error();
+  Timeline timeline;
+  timeline.micro_batches = 1;
+  timeline.depth = 1;
+  timeline.slices = std::move(slices).value();
+  timeline.devices.resize(problem.machine().num_devices());
+  for (const Slice& slice : timeline.slices) {
+    timeline.makespan = std::max(timeline.makespan, slice.end);
+  }
+  fill_uses(timeline);
+  timeline.rate = {timeline.makespan, 1};
+  return timeline;
+}
+
+}  // namespace
+
 base::Result<Timeline> simulate(const Problem& problem, const Plan& plan, const Options& options) {
+  if (problem.question().objective == model::Objective::latency) {
+    return simulate_one_sample(problem, plan, options);
+  }
   const auto setup = set_up(problem, plan, options);
   if (!setup) return setup.error();
 

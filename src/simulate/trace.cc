@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -38,6 +39,8 @@ std::string_view name_of(Activity activity) {
   return "";
 }
 
+constexpr int kLanes = 100;
+
 int thread_of(Activity activity) { return static_cast<int>(activity) + 1; }
 
 class Writer {
@@ -47,7 +50,11 @@ class Writer {
     for (const Slice& slice : timeline.slices) devices[slice.device].push_back(&slice);
     for (const auto& [device, slices] : devices) {
       name_process(problem.machine().device_name(device), device);
-      for (const Slice* slice : slices) add(*slice, timeline.schedule);
+      const bool pool = problem.machine().is_pool(device);
+      std::vector<Duration> lanes;  // until when they are busy: a pool computes many at a time
+      for (const Slice* slice : slices) {
+        add(*slice, timeline.schedule, pool ? take_lane(*slice, lanes) : 0);
+      }
       count_in_flight(device, slices);
     }
     return "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [" + std::move(events_) + "\n]}\n";
@@ -78,7 +85,20 @@ class Writer {
     }
   }
 
-  void add(const Slice& slice, Schedule schedule) {
+  static int take_lane(const Slice& slice, std::vector<Duration>& lanes) {
+    const auto free = std::find_if(lanes.begin(), lanes.end(),
+                                   [&](Duration busy_until) { return busy_until <= slice.start; });
+    const auto lane = static_cast<int>(free - lanes.begin());
+    if (free == lanes.end()) {
+      lanes.push_back(slice.end);
+    } else {
+      *free = slice.end;
+    }
+    return lane;
+  }
+
+  // A lane is a thread of its own after those of the activities; lane 0 is the activity's.
+  void add(const Slice& slice, Schedule schedule, int lane) {
     const bool forward = slice.phase == model::Phase::forward;
     const bool trains = schedule != Schedule::inference && slice.activity == Activity::compute;
     begin_event();
@@ -87,9 +107,9 @@ class Writer {
         R"({{"ph": "X", "name": "{} {}", "cat": "{}", "pid": {}, "tid": {}, "ts": {}, "dur": {}, )"
         R"("args": {{"micro_batch": {}, "stage": {}{}}}}})",
         forward ? "forward" : "backward", slice.micro_batch, name_of(slice.activity),
-        process_of(slice.device), thread_of(slice.activity), microseconds(slice.start),
-        microseconds(slice.end - slice.start), slice.micro_batch, slice.stage,
-        trains ? fmt::format(", \"weights\": {}", slice.version) : "");
+        process_of(slice.device), lane > 0 ? kLanes + lane : thread_of(slice.activity),
+        microseconds(slice.start), microseconds(slice.end - slice.start), slice.micro_batch,
+        slice.stage, trains ? fmt::format(", \"weights\": {}", slice.version) : "");
   }
 
   void count_in_flight(DeviceId device, const std::vector<const Slice*>& slices) {

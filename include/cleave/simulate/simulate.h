@@ -91,13 +91,15 @@ struct Timeline {
   Rate rate;
 };
 
-/// Runs the plan. Deterministic: equal input gives equal output.
+/// Runs the plan. Deterministic: equal input gives equal output. Of a latency plan, the one sample
+/// that it is for: no option applies, a pool's slices may overlap, and what a device does within a
+/// call is drawn as the transfer model has it.
 ///
-/// Errors: bad_input for a plan without a placement, for one that is not of its problem, for
-/// latency plans, and for options that do not fit (batches that do not divide the micro-batches,
-/// 2bw with fewer micro-batches a batch than the depth, too many slices, inference of a training
-/// graph, gpipe where a sample passes forward and backward more than once); internal where a
-/// schedule breaks its promise about weight versions. O(slices · log(slices)). Thread-safe.
+/// Errors: bad_input for a plan without a placement, for one that is not of its problem, and for
+/// options that do not fit (batches that do not divide the micro-batches, 2bw with fewer
+/// micro-batches a batch than the depth, too many slices, inference of a training graph, gpipe
+/// where a sample passes forward and backward more than once); internal where a schedule breaks its
+/// promise about weight versions. O(slices · log(slices)). Thread-safe.
 [[nodiscard]] base::Result<Timeline> simulate(const model::Problem& problem,
                                               const model::Plan& plan, const Options& options = {});
 
