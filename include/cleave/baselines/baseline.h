@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "cleave/base/units.h"
 #include "cleave/model/plan.h"
@@ -40,6 +41,30 @@ struct Baseline {
 
 /// All of them, cheapest first. Added in one place: registry.cc.
 [[nodiscard]] std::span<const Baseline> baselines();
+
+/// The same for the latency objective, where an answer is a row of stages. Stages can always run;
+/// what else holds is said with each baseline, and the caller checks.
+///
+///   pool-only        all on one pool
+///   one-accelerator  one call on the accelerator that does it fastest; ignores memory
+///   greedy           fills the accelerators one after the other in a depth-first topological
+///   order,
+///                    each to its memory, and the pools with the rest; respects memory
+///   heft             list scheduling by the longest way to an end: each operator goes where it
+///   would
+///                    end first. Its own model runs operators one by one; here it may put an
+///                    operator on an accelerator only where that extends the last call or begins a
+///                    new one that the slots allow. Respects memory, groups and slots
+///   scotch           as above; ignores memory and slots
+struct LatencyBaseline {
+  std::string_view name;
+  std::string_view summary;  ///< one line
+  bool needs_planner;        ///< false: everything on one device, which anybody can do by hand
+  bool quick;                ///< near linear: worth its time even when time is up
+  std::optional<std::vector<model::Stage>> (*run)(const model::Problem& problem,
+                                                  std::uint64_t seed);
+};
+[[nodiscard]] std::span<const LatencyBaseline> latency_baselines();
 
 /// Time per sample of copies of the whole model instead of a pipeline:
 ///   min over classes of (time of all operators on the class) / (devices of it that can hold all),

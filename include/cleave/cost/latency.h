@@ -27,6 +27,16 @@ struct LatencyEvaluation {
 [[nodiscard]] LatencyEvaluation evaluate_latency(const model::Problem& problem,
                                                  std::vector<model::Stage> stages);
 
+/// The stages of a placement, with start and finish: one call an accelerator, where such a row
+/// exists. Else calls would wait for one another in a circle, and everything is cut into what can
+/// run: again and again, pools take up all that is ready, then the accelerator with the most work
+/// ready makes a call of that, and of what becomes ready on it by that. With workers, operators
+/// take turns by the longest path of smallest times from them to an end. REQUIRES: objective
+/// latency; every operator is on a device that allows it. O((operators + edges) · log operators).
+/// Thread-safe.
+[[nodiscard]] std::vector<model::Stage> arrange_calls(const model::Problem& problem,
+                                                      const model::Placement& placement);
+
 /// A place for one call on an accelerator, or a whole pool.
 using SlotId = base::Id<struct SlotTag>;
 
