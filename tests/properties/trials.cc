@@ -22,15 +22,21 @@ support::Draft draft_of(std::uint64_t seed) {
 std::string Failure::to_string() const {
   return fmt::format(
       "seed {}: {}\nshrunk: {}\n{}"
-      "again: properties_test --first-seed={} --instances=1\n",
+      "again, with the same test: --first-seed={} --instances=1\n",
       seed, fault, shrunk_fault, shrunk, seed);
 }
 
 std::optional<Failure> find_failure(std::uint64_t first_seed, std::uint64_t instances,
                                     const Applies& applies, const FindFault& find_fault) {
+  return find_failure(first_seed, instances, draft_of, applies, find_fault);
+}
+
+std::optional<Failure> find_failure(std::uint64_t first_seed, std::uint64_t instances,
+                                    const Draw& draw, const Applies& applies,
+                                    const FindFault& find_fault) {
   std::uint64_t tried = 0;
   for (std::uint64_t seed = first_seed; tried < instances; ++seed) {
-    support::Draft draft = draft_of(seed);
+    support::Draft draft = draw(seed);
     const auto problem = support::build(draft);
     if (!applies(*problem)) continue;
     ++tried;

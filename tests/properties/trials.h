@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cleave/model/problem.h"
+#include "support/draft.h"
 
 namespace cleave::properties {
 
@@ -13,6 +14,9 @@ namespace cleave::properties {
 using FindFault = std::function<std::optional<std::string>(const model::Problem&)>;
 /// Whether a property says anything about the problem.
 using Applies = std::function<bool(const model::Problem&)>;
+
+/// The random problem of a seed.
+using Draw = std::function<support::Draft(std::uint64_t seed)>;
 
 /// The first random problem with a fault, made small.
 struct Failure {
@@ -27,6 +31,10 @@ struct Failure {
 };
 
 /// Tries `instances` random problems to which the property applies, from `first_seed` on.
+[[nodiscard]] std::optional<Failure> find_failure(std::uint64_t first_seed, std::uint64_t instances,
+                                                  const Draw& draw, const Applies& applies,
+                                                  const FindFault& find_fault);
+/// The same for problems of the throughput objective.
 [[nodiscard]] std::optional<Failure> find_failure(std::uint64_t first_seed, std::uint64_t instances,
                                                   const Applies& applies,
                                                   const FindFault& find_fault);

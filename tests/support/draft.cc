@@ -63,11 +63,12 @@ Json question_to_json(const model::Question& question) {
     return json;
   };
   Json json{{"objective", to_string(question.objective)},
-            {"placement", to_string(question.placement)},
+            {"placement", describe_placement(question)},
             {"transfers", to_string(question.transfers)},
             {"pins", rules(question.pins)},
             {"forbids", rules(question.forbids)}};
   if (question.schedule) json["schedule"] = to_string(*question.schedule);
+  if (question.workers) json["workers"] = *question.workers;
   return json;
 }
 
