@@ -13,6 +13,7 @@
 #include <system_error>
 #include <vector>
 
+#include "cleave/io/io.h"
 #include "cleave/report/text.h"
 #include "cleave/solve/solve.h"
 #include "command.h"
@@ -34,15 +35,18 @@ struct Arguments {
   bool json = false;
 };
 
-// The folder of inputs: of the data folder, or of its part "paper".
-base::Result<fs::path> find_inputs(const fs::path& data) {
+bool is_latency(const Request& request) {
+  return request.question.objective == model::Objective::latency;
+}
+
+// The folder of inputs for the objective: of the data folder, or of its part "paper".
+base::Result<fs::path> find_inputs(const fs::path& data, const Request& request) {
+  const std::string_view name = is_latency(request) ? "latency-inputs" : "throughput-inputs";
   std::error_code error;
-  for (const fs::path& folder :
-       {data / "throughput-inputs", data / "paper" / "throughput-inputs"}) {
+  for (const fs::path& folder : {data / name, data / "paper" / name}) {
     if (fs::is_directory(folder, error)) return folder;
   }
-  return base::bad_input("has no folder throughput-inputs, nor paper/throughput-inputs",
-                         data.string());
+  return base::bad_input(fmt::format("has no folder {0}, nor paper/{0}", name), data.string());
 }
 
 base::Result<std::vector<fs::path>> list_inputs(const fs::path& folder) {
@@ -86,12 +90,35 @@ std::string plan_input(const fs::path& file, const Request& request) {
       .dump();
 }
 
+// The split made by hand that was published with the input: of layers only, and not for all.
+std::optional<fs::path> find_expert(const fs::path& input) {
+  const fs::path folder = input.parent_path();
+  if (folder.filename() != "LayerGraphs") return std::nullopt;
+  const fs::path file = folder.parent_path().parent_path() / "human-experts" /
+                        (input.stem().string() + "_expert.json");
+  std::error_code error;
+  return fs::exists(file, error) ? std::optional(file) : std::nullopt;
+}
+
+solve::Alternative judge_expert(const fs::path& input, const model::Problem& problem) {
+  solve::Alternative none;
+  none.name = "expert";
+  const auto file = find_expert(input);
+  if (!file) return none;
+  auto placement = io::read_split(*file, problem);
+  if (placement) return solve::judge(problem, none.name, std::move(placement).value());
+  none.note = placement.error().to_string();
+  return none;
+}
+
 // Run in the child.
 std::string run_baselines(const fs::path& file, const Request& request) {
   auto task = load_task(file, request);
   if (!task) return Json{{"error", task.error().to_string()}}.dump();
   Json rows = Json::array();
-  for (const auto& a : solve::alternatives(task->problem, request.limits.seed)) {
+  auto alternatives = solve::alternatives(task->problem, request.limits.seed);
+  alternatives.push_back(judge_expert(file, task->problem));
+  for (const auto& a : alternatives) {
     rows.push_back({{"name", a.name},
                     {"objective_ms", milliseconds(a.objective)},
                     {"feasible", a.feasible},
@@ -200,16 +227,15 @@ std::string sentence_of(const Json& totals) {
       totals["peak_megabytes"].get<double>());
 }
 
-// Without contiguity a search without a limit may not end.
+// Without contiguity, and for one sample, a search without a limit may not end.
 constexpr std::chrono::seconds kTimeLimit{60};
 
 int run(Arguments& arguments) {
   base::Limits& limits = arguments.request.limits;
-  if (arguments.request.question.placement == model::PlacementRule::any &&
-      limits.time == base::Limits{}.time) {
-    limits.time = kTimeLimit;
-  }
-  const auto folder = find_inputs(arguments.data);
+  const bool open_ended = is_latency(arguments.request) ||
+                          arguments.request.question.placement == model::PlacementRule::any;
+  if (open_ended && limits.time == base::Limits{}.time) limits.time = kTimeLimit;
+  const auto folder = find_inputs(arguments.data, arguments.request);
   if (!folder) return fail(folder.error());
   const auto files = list_inputs(*folder);
   if (!files) return fail(files.error());
@@ -230,11 +256,11 @@ void add_bench(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = bench->add_subcommand(
       "paper",
-      "the throughput inputs of the device-placement paper (NeurIPS 2020); with --placement any "
-      "at most 60 s each, unless told otherwise");
+      "the inputs of the device-placement paper (NeurIPS 2020) for the objective; with --placement "
+      "any, and for latency, at most 60 s each, unless told otherwise");
   command
       ->add_option("--data", arguments->data,
-                   "folder that holds throughput-inputs, or paper/throughput-inputs")
+                   "folder that holds throughput-inputs and latency-inputs, or has them in paper")
       ->type_name("DIR")
       ->required();
   command->add_flag("--baselines", arguments->baselines,

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "cleave/check/check.h"
 #include "cleave/report/text.h"
 #include "cleave/solve/solve.h"
 #include "command.h"
@@ -33,21 +32,19 @@ struct Arguments {
 base::Result<Rival> read_expert(const std::string& file, const model::Problem& problem) {
   auto placement = io::read_split(file, problem);
   if (!placement) return placement.error();
-  const check::Verdict verdict = check::examine(problem, *placement);
-  return Rival{fmt::format("expert {}", std::filesystem::path(file).filename().string()),
-               describe_breach(problem, verdict), verdict.objective, verdict.feasible()};
+  std::string name = fmt::format("expert {}", std::filesystem::path(file).filename().string());
+  return to_rival(problem, solve::judge(problem, std::move(name), std::move(placement).value()));
 }
 
-// Whether the pipeline beats what needs no planner.
-std::string judge(const model::Plan& plan, const std::vector<Rival>& simple) {
+// Whether the plan beats what needs no planner.
+std::string give_verdict(const model::Plan& plan, const std::vector<Rival>& simple) {
   const Rival* best = report::best_feasible(simple);
   if (best == nullptr) return "Splitting is needed: no device holds the whole model.";
   if (plan.objective < *best->objective) {
     return fmt::format("Splitting pays: {}.", report::describe_advantage(plan, *best));
   }
-  return fmt::format("Splitting does not pay: {} takes {} per sample, this pipeline {}.",
-                     best->name, report::format_time(*best->objective),
-                     report::format_time(plan.objective));
+  return fmt::format("Splitting does not pay: {} takes {} per sample, this plan {}.", best->name,
+                     report::format_time(*best->objective), report::format_time(plan.objective));
 }
 
 std::string to_json(const std::string& plan, const std::vector<Rival>& rivals,
@@ -94,7 +91,7 @@ int run(Arguments& arguments) {
       to_rivals(task->problem, solve::alternatives(task->problem, limits.seed));
   rivals.insert(rivals.end(), experts.begin(), experts.end());
   const std::string verdict =
-      judge(*plan, to_rivals(task->problem, solve::simple_alternatives(task->problem)));
+      give_verdict(*plan, to_rivals(task->problem, solve::simple_alternatives(task->problem)));
   const std::string text =
       arguments.json
           ? to_json(io::plan_to_json(task->problem, *plan,

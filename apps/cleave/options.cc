@@ -19,12 +19,31 @@ using model::Transfers;
 using Purpose = Option::Purpose;
 
 constexpr std::array<std::string_view, 2> kObjectives{"throughput", "latency"};
-constexpr std::array<std::string_view, 2> kPlacements{"contiguous", "any"};
 constexpr std::array<std::string_view, 3> kSchedules{"inference", "1f1b", "gpipe"};
 constexpr std::array<std::string_view, 3> kTransfers{"serial", "half-duplex", "full-duplex"};
 
 constexpr std::int64_t kMebibyte = 1 << 20;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+
+std::string set_placement(Request& request, std::string_view text) {
+  model::Question& question = request.question;
+  for (const PlacementRule rule : {PlacementRule::contiguous, PlacementRule::any}) {
+    if (text != to_string(rule)) continue;
+    question.placement = rule;
+    return {};
+  }
+  constexpr std::string_view kSlots = "slots=";
+  const bool slots = text.starts_with(kSlots);
+  const std::string_view digits = text.substr(slots ? kSlots.size() : 0);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), question.slots);
+  if (!slots || error != std::errc() || end != digits.data() + digits.size() ||
+      question.slots < 1) {
+    return fmt::format("'{}' is none of contiguous, any, and slots=Q with a number from 1", text);
+  }
+  question.placement = PlacementRule::slots;
+  return {};
+}
 
 const std::array kOptions{
     Option{"-d,--devices", "FILE", Purpose::problem,
@@ -47,13 +66,16 @@ const std::array kOptions{
                    r.question.objective = std::array{Objective::throughput, Objective::latency}[i];
                  }},
            "throughput", "time per sample in a full pipeline, or of one sample alone"},
-    Option{
-        "--placement", "NAME", Purpose::problem,
-        OneOf{kPlacements,
-              [](Request& r, std::size_t i) {
-                r.question.placement = std::array{PlacementRule::contiguous, PlacementRule::any}[i];
-              }},
-        "contiguous", "whether each device holds one stage of the pipeline"},
+    Option{"--placement", "NAME", Purpose::problem, Parsed{"contiguous|any|slots=Q", set_placement},
+           "contiguous",
+           "whether each device holds one stage of the pipeline; for latency, how many calls an "
+           "accelerator may hold"},
+    Option{"--workers", "N", Purpose::problem,
+           Whole{1, model::Machine::kMaxDevices,
+                 [](Request& r, std::int64_t n) { r.question.workers = static_cast<int>(n); }},
+           "",
+           "latency: operators that run at a time on a class that pays no transfers; without it, "
+           "all that are ready"},
     Option{"--schedule", "NAME", Purpose::problem,
            OneOf{kSchedules,
                  [](Request& r, std::size_t i) {
@@ -159,6 +181,10 @@ Fault set_value(const Sizes& values, Request& request, std::string_view text) {
   return first ? Fault() : fmt::format("'{}' is given twice", text.substr(0, equals));
 }
 
+Fault set_value(const Parsed& values, Request& request, std::string_view text) {
+  return values.set(request, text);
+}
+
 Fault set_value(const File& values, Request& request, std::string_view text) {
   values.set(request, text);
   return {};
@@ -181,6 +207,7 @@ std::string range_of(const Real& values) {
 }
 std::string range_of(const Rules&) { return {}; }
 std::string range_of(const Sizes&) { return {}; }
+std::string range_of(const Parsed& values) { return std::string(values.range); }
 std::string range_of(const File&) { return {}; }
 
 std::string describe(const Option& option) {

@@ -52,6 +52,12 @@ struct Rules {
 struct Sizes {
   std::map<std::string, std::int64_t> Request::*map;
 };
+/// Words that a function of its own reads.
+struct Parsed {
+  std::string_view range;
+  /// What is wrong with the value; empty: it was set.
+  std::string (*set)(Request&, std::string_view value);
+};
 struct File {
   void (*set)(Request&, std::string_view value);
 };
@@ -65,7 +71,7 @@ struct Option {
   std::string_view flags;  ///< "-d,--devices"
   std::string_view type;   ///< "FILE"
   Purpose purpose = Purpose::problem;
-  std::variant<OneOf, Whole, Real, Rules, Sizes, File> values;
+  std::variant<OneOf, Whole, Real, Rules, Sizes, Parsed, File> values;
   std::string_view standard;  ///< default, as it would be typed; empty: see help
   std::string_view help;
 };

@@ -36,18 +36,29 @@ std::string describe_breach(const model::Problem& problem, const check::Verdict&
       return describe_memory(problem, verdict.devices);
     case check::Rule::contiguity:
       return "not contiguous";
+    case check::Rule::slots:
+      return "makes too many calls of an accelerator";
+    case check::Rule::order:
+      return "cannot run";
   }
   return verdict.violations.front();
+}
+
+report::Rival to_rival(const model::Problem& problem, const solve::Alternative& alternative) {
+  std::string note = alternative.note;
+  if (!alternative.feasible && !alternative.placement.empty()) {
+    note = describe_breach(problem, alternative.stages.empty()
+                                        ? check::examine(problem, alternative.placement)
+                                        : check::examine(problem, alternative.stages));
+  }
+  return {alternative.name, std::move(note), alternative.objective, alternative.feasible};
 }
 
 std::vector<report::Rival> to_rivals(const model::Problem& problem,
                                      const std::vector<solve::Alternative>& alternatives) {
   std::vector<report::Rival> rivals;
   for (const solve::Alternative& a : alternatives) {
-    const bool breaks = !a.feasible && !a.placement.empty();
-    rivals.push_back(
-        {a.name, breaks ? describe_breach(problem, check::examine(problem, a.placement)) : a.note,
-         a.objective, a.feasible});
+    rivals.push_back(to_rival(problem, a));
   }
   return rivals;
 }

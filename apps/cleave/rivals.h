@@ -14,7 +14,9 @@ namespace cleave::app {
 [[nodiscard]] std::string describe_breach(const model::Problem& problem,
                                           const check::Verdict& verdict);
 
-/// Alternatives as the report shows them.
+/// An alternative as the report shows it.
+[[nodiscard]] report::Rival to_rival(const model::Problem& problem,
+                                     const solve::Alternative& alternative);
 [[nodiscard]] std::vector<report::Rival> to_rivals(
     const model::Problem& problem, const std::vector<solve::Alternative>& alternatives);
 

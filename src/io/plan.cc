@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -135,6 +136,10 @@ void write_stage(JsonWriter& out, const Problem& problem, const Stage& stage) {
   out.key("operators").begin_array();
   for (const OperatorId op : stage.operators) out.string(problem.graph().id(op));
   out.end();
+  if (problem.question().objective == Objective::latency) {
+    out.key("start_ms").milliseconds(stage.start);
+    out.key("finish_ms").milliseconds(stage.finish);
+  }
   out.end();
 }
 
@@ -153,9 +158,10 @@ void write_question(JsonWriter& out, const Problem& problem) {
   const Question& question = problem.question();
   out.begin_object();
   out.key("objective").string(to_string(question.objective));
-  out.key("placement").string(to_string(question.placement));
+  out.key("placement").string(describe_placement(question));
   out.key("schedule").string(to_string(problem.schedule()));
   out.key("transfers").string(to_string(question.transfers));
+  if (question.workers) out.key("workers").whole(*question.workers);
   out.key("pins");
   write_rules(out, question.pins);
   out.key("forbids");
@@ -220,17 +226,37 @@ std::vector<DeviceRule> read_rules(Reader& in, const Value& list) {
   return rules;
 }
 
+constexpr std::int64_t kMaxNumber = std::numeric_limits<int>::max();
+
+void read_placement_rule(Reader& in, const Value& value, Question& question) {
+  if (!in.expect(value, Kind::string)) return;
+  constexpr std::string_view kSlots = "slots=";
+  if (!value.text().starts_with(kSlots)) {
+    question.placement = in.choice(value, {PlacementRule::contiguous, PlacementRule::any});
+    return;
+  }
+  const std::string_view digits = value.text().substr(kSlots.size());
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), question.slots);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    in.fail(value, fmt::format("{} is not of the form slots=Q", in_quotes(value.text())));
+  }
+  question.placement = PlacementRule::slots;
+}
+
 Question read_question(Reader& in, const Value& value) {
   Question question;
   question.objective =
       in.choice(in.required(value, "objective"), {Objective::throughput, Objective::latency});
-  question.placement =
-      in.choice(in.required(value, "placement"), {PlacementRule::contiguous, PlacementRule::any});
+  read_placement_rule(in, in.required(value, "placement"), question);
   question.schedule = in.choice(in.required(value, "schedule"),
                                 {Schedule::inference, Schedule::one_f_one_b, Schedule::gpipe});
   question.transfers =
       in.choice(in.required(value, "transfers"),
                 {Transfers::serial, Transfers::half_duplex, Transfers::full_duplex});
+  if (const auto workers = in.optional(value, "workers")) {
+    question.workers = static_cast<int>(in.whole(*workers, "the number of workers", kMaxNumber));
+  }
   question.pins = read_rules(in, in.required(value, "pins"));
   question.forbids = read_rules(in, in.required(value, "forbids"));
   return question;
@@ -312,6 +338,10 @@ std::vector<Stage> read_stages(Reader& in, const Value& list, const Problem& pro
       stage.operators.push_back(*op);
     }
     if (!in.failed() && stage.operators.empty()) in.fail(operators, "the stage has no operators");
+    if (problem.question().objective == Objective::latency) {
+      stage.start = in.milliseconds(in.required(value, "start_ms"));
+      stage.finish = in.milliseconds(in.required(value, "finish_ms"));
+    }
   }
   return stages;
 }

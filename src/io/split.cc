@@ -43,6 +43,8 @@ void place_listed(Reader& in, const Value& list, const std::vector<DeviceId>& de
     const Value nodes = in.required(part, "nodes");
     const auto ids = in.elements(nodes);
     if (in.failed()) return;
+    // A pool takes what the split puts on any of its class's devices.
+    if (used > 0 && used == devices.size() && problem.machine().is_pool(devices.back())) --used;
     if (used >= devices.size() && !ids.empty()) {
       in.fail(part, fmt::format("the split uses more devices here than the machine's {}",
                                 devices.size()));

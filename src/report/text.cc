@@ -112,6 +112,20 @@ double ratio(Duration a, Duration b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());
 }
 
+// `width` characters for the time from 0 to `whole`, filled from `start` to `finish`: at least one.
+std::string format_span(Duration start, Duration finish, Duration whole, std::size_t width) {
+  std::string bar(width, '.');
+  if (whole == Duration::zero()) return bar;
+  const auto at = [&](Duration time) {
+    return static_cast<std::size_t>(ratio(time, whole) * static_cast<double>(width));
+  };
+  const std::size_t begin = std::min(at(start), width - 1);
+  const std::size_t end = std::clamp(at(finish), begin + 1, width);
+  std::fill(bar.begin() + static_cast<std::ptrdiff_t>(begin),
+            bar.begin() + static_cast<std::ptrdiff_t>(end), '#');
+  return bar;
+}
+
 // "+4.15%", or "179x" where that says more; "-" where the answer takes no time at all.
 std::string describe_slowdown(Duration rival, Duration answer) {
   if (answer == Duration::zero()) return "-";
@@ -169,6 +183,31 @@ std::string loads_table(const Problem& problem, const Plan& plan) {
                std::to_string(operators[device.index()])});
   }
   return table.text();
+}
+
+std::string stages_table(const Problem& problem, const Plan& plan) {
+  constexpr std::size_t kBarWidth = 40;
+  using Align = Table::Align;
+  Table table({{"device", Align::left},
+               {"start"},
+               {"finish"},
+               {"", Align::left},
+               {"operators"},
+               {"first", Align::left}});
+  for (const model::Stage& stage : plan.stages) {
+    table.add({problem.machine().device_name(stage.device), format_time(stage.start),
+               format_time(stage.finish),
+               format_span(stage.start, stage.finish, plan.objective, kBarWidth),
+               std::to_string(stage.operators.size()),
+               problem.graph().name(stage.operators.front())});
+  }
+  return table.text();
+}
+
+std::string plan_tables(const Problem& problem, const Plan& plan) {
+  const std::string loads = loads_table(problem, plan);
+  if (problem.question().objective != model::Objective::latency) return loads;
+  return stages_table(problem, plan) + "\n" + loads;
 }
 
 std::string comparison_table(const Plan& plan, std::span<const Rival> rivals) {

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "cleave/latency/latency.h"
 #include "cleave/solve/solve.h"
 #include "cleave/throughput/any.h"
 #include "cleave/throughput/contiguous.h"
@@ -8,7 +9,9 @@ namespace cleave::solve {
 
 namespace {
 
-model::Plan to_plan(throughput::Answer answer) {
+// Of either objective's answer, what both have.
+template <class Answer>
+model::Plan to_plan(Answer answer) {
   model::Plan plan;
   plan.status = answer.status;
   plan.reason = std::move(answer.reason);
@@ -17,6 +20,13 @@ model::Plan to_plan(throughput::Answer answer) {
   plan.bound = std::move(answer.bound);
   plan.limit = answer.stop;
   plan.effort = answer.states;
+  return plan;
+}
+
+model::Plan to_latency_plan(latency::Answer answer) {
+  std::vector<model::Stage> stages = std::move(answer.stages);
+  model::Plan plan = to_plan(std::move(answer));
+  plan.stages = std::move(stages);
   return plan;
 }
 
@@ -38,6 +48,14 @@ constexpr std::array kAlgorithms{
               [](const model::Problem& problem, const base::Limits& limits,
                  const base::ProgressSink& progress) {
                 return to_plan(throughput::plan_any(problem, limits, progress));
+              }},
+    Algorithm{"latency", "slices of orders, annealing and path bounds for one sample",
+              [](const model::Problem& problem) {
+                return problem.question().objective == model::Objective::latency;
+              },
+              [](const model::Problem& problem, const base::Limits& limits,
+                 const base::ProgressSink& progress) {
+                return to_latency_plan(latency::plan(problem, limits, progress));
               }},
 };
 

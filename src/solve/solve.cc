@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "cleave/baselines/baseline.h"
 #include "cleave/check/check.h"
+#include "cleave/cost/latency.h"
 #include "cleave/cost/loads.h"
+#include "cleave/throughput/contiguous.h"
 #include "solve/stages.h"
 
 namespace cleave::solve {
@@ -22,11 +25,32 @@ using model::Problem;
 
 namespace {
 
+bool is_latency(const Problem& problem) {
+  return problem.question().objective == model::Objective::latency;
+}
+
+void fill_latency(const Problem& problem, Plan& plan) {
+  if (plan.stages.empty()) plan.stages = cost::arrange_calls(problem, plan.placement);
+  cost::LatencyEvaluation evaluation = cost::evaluate_latency(problem, std::move(plan.stages));
+  plan.objective = evaluation.objective;
+  plan.devices = std::move(evaluation.devices);
+  plan.stages = std::move(evaluation.stages);
+}
+
 void fill_loads_and_stages(const Problem& problem, Plan& plan) {
+  if (is_latency(problem)) return fill_latency(problem, plan);
   cost::Evaluation evaluation = cost::evaluate(problem, plan.placement);
   plan.objective = evaluation.objective;
   plan.devices = std::move(evaluation.devices);
   plan.stages = arrange_stages(problem, plan.placement);
+}
+
+Placement placement_of(const Problem& problem, const std::vector<model::Stage>& stages) {
+  Placement placement(problem.graph().num_operators());
+  for (const model::Stage& stage : stages) {
+    for (const base::OperatorId op : stage.operators) placement[op.index()] = stage.device;
+  }
+  return placement;
 }
 
 bool improves(const Plan& plan, const check::Verdict& verdict) {
@@ -35,8 +59,22 @@ bool improves(const Plan& plan, const check::Verdict& verdict) {
 
 // Takes the best baseline that keeps the rules where it beats the search. When time is up, only of
 // the quick ones, unless there is nothing yet.
-void fall_back_on_baselines(const Problem& problem, const base::Limits& limits, Plan& plan) {
-  const bool hurry = plan.limit == StopReason::time || plan.limit == StopReason::cancelled;
+void take_better_row(const Problem& problem, const base::Limits& limits, bool hurry, Plan& plan) {
+  for (const baselines::LatencyBaseline& baseline : baselines::latency_baselines()) {
+    if (hurry && !baseline.quick && plan.has_placement()) break;
+    auto stages = baseline.run(problem, limits.seed);
+    if (!stages) continue;
+    const check::Verdict verdict = check::examine(problem, *stages);
+    if (!improves(plan, verdict)) continue;
+    plan.placement = placement_of(problem, *stages);
+    plan.stages = std::move(*stages);
+    plan.objective = verdict.objective;
+    plan.solver = baseline.name;
+  }
+}
+
+void take_better_placement(const Problem& problem, const base::Limits& limits, bool hurry,
+                           Plan& plan) {
   for (const Baseline& baseline : baselines::baselines()) {
     if (hurry && !baseline.quick && plan.has_placement()) break;
     if (!baseline.supports(problem)) continue;
@@ -47,6 +85,15 @@ void fall_back_on_baselines(const Problem& problem, const base::Limits& limits, 
     plan.placement = std::move(*placement);
     plan.objective = verdict.objective;
     plan.solver = baseline.name;
+  }
+}
+
+void fall_back_on_baselines(const Problem& problem, const base::Limits& limits, Plan& plan) {
+  const bool hurry = plan.limit == StopReason::time || plan.limit == StopReason::cancelled;
+  if (is_latency(problem)) {
+    take_better_row(problem, limits, hurry, plan);
+  } else {
+    take_better_placement(problem, limits, hurry, plan);
   }
   if (!plan.has_placement()) return;
   plan.reason.clear();
@@ -64,9 +111,65 @@ void record_end(Plan& plan) {
 }
 
 base::Error no_algorithm(const Problem& problem) {
-  return base::bad_input(fmt::format(
-      "no algorithm plans for objective '{}' with placement '{}' yet",
-      to_string(problem.question().objective), to_string(problem.question().placement)));
+  return base::bad_input(
+      fmt::format("no algorithm plans for objective '{}' with placement '{}' yet",
+                  to_string(problem.question().objective), describe_placement(problem.question())));
+}
+
+// Fills in what the definitions say of the placement, or of the stages where there are some.
+void examine(const Problem& problem, Alternative& alternative) {
+  const check::Verdict verdict = alternative.stages.empty()
+                                     ? check::examine(problem, alternative.placement)
+                                     : check::examine(problem, alternative.stages);
+  alternative.objective = verdict.objective;
+  alternative.feasible = verdict.feasible();
+  if (!verdict.feasible()) alternative.note = verdict.violations.front();
+}
+
+Alternative run_baseline(const Problem& problem, const baselines::LatencyBaseline& baseline,
+                         std::uint64_t seed) {
+  const base::Deadline clock{base::Limits{}};
+  Alternative alternative;
+  alternative.name = baseline.name;
+  auto stages = baseline.run(problem, seed);
+  alternative.seconds = clock.elapsed_seconds();
+  if (!stages) {
+    alternative.note = "found no placement";
+    return alternative;
+  }
+  alternative.placement = placement_of(problem, *stages);
+  alternative.stages = std::move(*stages);
+  examine(problem, alternative);
+  return alternative;
+}
+
+// The split that a pipeline would like best, timed as one sample. A pool is one device to it.
+Alternative max_load_split(const Problem& problem, std::uint64_t seed) {
+  constexpr std::chrono::seconds kTimeLimit{10};
+  const base::Deadline clock{base::Limits{}};
+  Alternative none;
+  none.name = "max-load-split";
+  model::Question question = problem.question();
+  question.objective = model::Objective::throughput;
+  question.placement = model::PlacementRule::contiguous;
+  question.workers.reset();
+  const auto pipeline = Problem::create(problem.shared_graph(), problem.machine(), question);
+  if (!pipeline) {
+    none.note = pipeline.error().message;
+    return none;
+  }
+  base::Limits limits;
+  limits.time = kTimeLimit;
+  limits.seed = seed;
+  auto answer = throughput::plan_contiguous(*pipeline, limits);
+  none.seconds = clock.elapsed_seconds();
+  if (answer.placement.empty()) {
+    none.note = "found no placement";
+    return none;
+  }
+  Alternative alternative = judge(problem, none.name, std::move(answer.placement));
+  alternative.seconds = none.seconds;
+  return alternative;
 }
 
 Alternative run_baseline(const Problem& problem, const Baseline& baseline, std::uint64_t seed) {
@@ -79,11 +182,8 @@ Alternative run_baseline(const Problem& problem, const Baseline& baseline, std::
     alternative.note = "found no placement";
     return alternative;
   }
-  const check::Verdict verdict = check::examine(problem, *placement);
   alternative.placement = std::move(*placement);
-  alternative.objective = verdict.objective;
-  alternative.feasible = verdict.feasible();
-  if (!verdict.feasible()) alternative.note = verdict.violations.front();
+  examine(problem, alternative);
   return alternative;
 }
 
@@ -99,6 +199,23 @@ Alternative replicas_only(const Problem& problem) {
 }
 
 }  // namespace
+
+Alternative judge(const Problem& problem, std::string name, Placement placement) {
+  Alternative alternative;
+  alternative.name = std::move(name);
+  if (is_latency(problem)) {
+    for (std::size_t v = 0; v < placement.size(); ++v) {
+      if (problem.allowed(base::OperatorId(v), placement[v])) continue;
+      alternative.note = fmt::format("puts operator '{}' where it may not be",
+                                     problem.graph().id(base::OperatorId(v)));
+      return alternative;
+    }
+    alternative.stages = cost::arrange_calls(problem, placement);
+  }
+  alternative.placement = std::move(placement);
+  examine(problem, alternative);
+  return alternative;
+}
 
 Plan describe(const Problem& problem, Placement placement) {
   Plan plan;
@@ -137,7 +254,12 @@ base::Result<Plan> solve(const Problem& problem, const base::Limits& limits,
 
 std::vector<Alternative> simple_alternatives(const Problem& problem) {
   std::vector<Alternative> found;
-  if (problem.question().objective != model::Objective::throughput) return found;
+  if (is_latency(problem)) {
+    for (const auto& baseline : baselines::latency_baselines()) {
+      if (!baseline.needs_planner) found.push_back(run_baseline(problem, baseline, 0));
+    }
+    return found;
+  }
   found.push_back(replicas_only(problem));
   for (const Baseline& baseline : baselines::baselines()) {
     if (baseline.name != "one-device" || !baseline.supports(problem)) continue;
@@ -148,7 +270,13 @@ std::vector<Alternative> simple_alternatives(const Problem& problem) {
 
 std::vector<Alternative> alternatives(const Problem& problem, std::uint64_t seed) {
   std::vector<Alternative> found;
-  if (problem.question().objective != model::Objective::throughput) return found;
+  if (is_latency(problem)) {
+    for (const auto& baseline : baselines::latency_baselines()) {
+      found.push_back(run_baseline(problem, baseline, seed));
+    }
+    found.push_back(max_load_split(problem, seed));
+    return found;
+  }
   found.push_back(replicas_only(problem));
   for (const Baseline& baseline : baselines::baselines()) {
     if (baseline.supports(problem)) found.push_back(run_baseline(problem, baseline, seed));

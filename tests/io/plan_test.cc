@@ -334,5 +334,60 @@ TEST(Plan, TruncatedAnywhereIsAnError) {
   }
 }
 
+// a on the first accelerator, then b there in a call of its own, beside c on the pool.
+Plan latency_plan() {
+  Plan plan = example_plan();
+  plan.placement = {DeviceId(0), DeviceId(0), DeviceId(2)};
+  plan.stages = {{DeviceId(0), {OperatorId(0)}, Duration(0), Duration(1'250'000'000)},
+                 {DeviceId(2), {OperatorId(2)}, Duration(1'250'000'000), Duration(1'750'000'000)},
+                 {DeviceId(0), {OperatorId(1)}, Duration(1'250'000'000), Duration(3'500'000'000)}};
+  return plan;
+}
+
+TEST(Plan, KeepsTheRowAndTheQuestionOfLatency) {
+  const GraphFile file = example_graph();
+  model::Question question;
+  question.objective = model::Objective::latency;
+  question.placement = model::PlacementRule::slots;
+  question.slots = 2;
+  question.workers = 3;
+  const Problem problem = Problem::create(file.graph, *file.machine, question).value();
+  const std::string text =
+      plan_to_json(problem, latency_plan(), example_provenance(file), /*with_seconds=*/false);
+  EXPECT_NE(text.find(R"({"device": "cpu", "operators": ["c"], "start_ms": 1.25, )"
+                      R"("finish_ms": 1.75})"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"("placement": "slots=2")"), std::string::npos);
+  const auto read = parse_plan(text, "plan.json", file);
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(read->problem.question().slots, 2);
+  EXPECT_EQ(read->problem.question().workers, 3);
+  EXPECT_EQ(read->problem.slots(), 2u);
+  ASSERT_EQ(read->plan.stages.size(), 3u);
+  EXPECT_EQ(read->plan.stages[2].start, Duration(1'250'000'000));
+  EXPECT_EQ(read->plan.stages[2].finish, Duration(3'500'000'000));
+  EXPECT_EQ(read->plan.placement, latency_plan().placement);
+  EXPECT_EQ(plan_to_json(read->problem, read->plan, example_provenance(file), false), text);
+}
+
+TEST(Plan, SaysWhatIsWrongWithTheRule) {
+  const GraphFile file = example_graph();
+  model::Question question;
+  question.objective = model::Objective::latency;
+  const Problem problem = Problem::create(file.graph, *file.machine, question).value();
+  const std::string text =
+      plan_to_json(problem, latency_plan(), example_provenance(file), /*with_seconds=*/false);
+  for (const std::string rule : {"slots=", "slots=2x", "slots=0", "slots", "slots=99999999999"}) {
+    std::string spoilt = text;
+    const std::string_view placement = R"("placement": "contiguous")";
+    spoilt.replace(spoilt.find(placement), placement.size(), R"("placement": ")" + rule + '"');
+    const auto read = parse_plan(spoilt, "plan.json", file);
+    ASSERT_FALSE(read.ok()) << rule;
+    EXPECT_NE(read.error().to_string().find("/problem/question"), std::string::npos)
+        << read.error().to_string();
+  }
+}
+
 }  // namespace
 }  // namespace cleave::io

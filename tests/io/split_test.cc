@@ -30,10 +30,11 @@ class Split : public testing::Test {
               ("cleave_split_" + std::to_string(::getpid()) + ".json")) {}
   ~Split() override { std::filesystem::remove(file_); }
 
-  base::Result<model::Placement> read(std::string_view text, std::string_view graph = kGraph) {
+  base::Result<model::Placement> read(std::string_view text, std::string_view graph = kGraph,
+                                      model::Question question = {}) {
     const auto parsed = parse_graph(graph, "graph");
     if (!parsed) std::abort();
-    const auto problem = model::Problem::create(parsed->graph, *parsed->machine, {});
+    const auto problem = model::Problem::create(parsed->graph, *parsed->machine, question);
     if (!problem || !write_file(file_, text)) std::abort();
     return read_split(file_, *problem);
   }
@@ -94,6 +95,16 @@ TEST_F(Split, DoesNotGuessWhereAGroupGoesThatIsApart) {
   EXPECT_EQ(fault(R"({"cpus": [], "fpgas": [{"nodes": [1]}, {"nodes": [2]}]})", kApart),
             ": operators '1' and '2' of one colocation group are on different devices, so it is "
             "open where operator '3' goes");
+}
+
+TEST_F(Split, PutsAllCpusOnThePoolOfLatency) {
+  model::Question question;
+  question.objective = model::Objective::latency;
+  const auto placement = read(
+      R"({"cpus": [{"nodes": [1]}, {"nodes": [2]}, {"nodes": [3]}], "fpgas": [{"nodes": [4]}]})",
+      kGraph, question);
+  ASSERT_TRUE(placement) << placement.error().to_string();
+  EXPECT_EQ(*placement, (model::Placement{DeviceId(2), DeviceId(2), DeviceId(2), DeviceId(0)}));
 }
 
 }  // namespace

@@ -67,6 +67,14 @@ struct Rival {
 /// REQUIRES: the plan has a placement.
 [[nodiscard]] std::string loads_table(const model::Problem& problem, const model::Plan& plan);
 
+/// Of a latency plan, one row a stage: when it starts and finishes, where it runs, how many
+/// operators. REQUIRES: the plan has a placement.
+[[nodiscard]] std::string stages_table(const model::Problem& problem, const model::Plan& plan);
+
+/// What a person wants to know of a plan: loads, and of a latency plan first its stages.
+/// REQUIRES: the plan has a placement.
+[[nodiscard]] std::string plan_tables(const model::Problem& problem, const model::Plan& plan);
+
 /// The answer and each rival with its time per sample and how much slower than the answer it is,
 /// and its note.
 /// REQUIRES: the plan has a placement.

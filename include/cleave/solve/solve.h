@@ -25,9 +25,9 @@ struct Algorithm {
 [[nodiscard]] std::span<const Algorithm> algorithms();
 
 /// Chooses the first algorithm of the registry that supports the problem, runs it, never returns
-/// worse than the baselines that respect the problem (when time is up: the quick ones), fills loads,
-/// stages and the history of the search, and checks the plan. Error: bad_input where nothing supports the problem; internal
-/// where the check fails.
+/// worse than the baselines that respect the problem (when time is up: the quick ones), fills
+/// loads, stages and the history of the search, and checks the plan. Error: bad_input where nothing
+/// supports the problem; internal where the check fails.
 [[nodiscard]] base::Result<model::Plan> solve(const model::Problem& problem,
                                               const base::Limits& limits,
                                               const base::ProgressSink& progress = {});
@@ -37,6 +37,7 @@ struct Alternative {
   std::string name;
   std::string note;            ///< why there is none, or what it breaks; may be empty
   model::Placement placement;  ///< empty: it found none, or is not a placement (replicas-only)
+  std::vector<model::Stage> stages;  ///< latency: the row that was timed
   std::optional<base::Duration> objective;
   bool feasible = false;  ///< keeps every rule of the problem
   double seconds = 0.0;
@@ -46,8 +47,15 @@ struct Alternative {
 [[nodiscard]] std::vector<Alternative> alternatives(const model::Problem& problem,
                                                     std::uint64_t seed);
 
-/// The two of them that need no planner: copies of the whole model, and all on one device.
+/// Those that need no planner. Throughput: copies of the whole model, and all on one device.
+/// Latency: all on a pool, and all on one accelerator.
 [[nodiscard]] std::vector<Alternative> simple_alternatives(const model::Problem& problem);
+
+/// What a placement that somebody else has made is worth. For latency its operators are arranged
+/// in calls (cost::arrange_calls) where the placement says nothing of them.
+/// REQUIRES: a device for every operator.
+[[nodiscard]] Alternative judge(const model::Problem& problem, std::string name,
+                                model::Placement placement);
 
 /// A feasible placement as a plan: loads, stages and objective filled in.
 [[nodiscard]] model::Plan describe(const model::Problem& problem, model::Placement placement);
