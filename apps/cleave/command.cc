@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "cleave/estimate/estimate.h"
-#include "cleave/onnx/read.h"
 
 namespace cleave::app {
 
@@ -72,8 +71,6 @@ bool is_model(const std::filesystem::path& file) {
   return onnx::is_model({start.data(), static_cast<std::size_t>(in.gcount())});
 }
 
-namespace {
-
 base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
                                      const onnx::ModelFile& model, const model::Machine& machine,
                                      io::ModelReading reading) {
@@ -87,6 +84,14 @@ base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
   return io::GraphFile{std::move(estimate->graph), std::nullopt, "onnx",
                        std::move(checksum).value(), std::move(reading)};
 }
+
+io::ModelReading reading_of(const io::PlanOrigin& origin) {
+  const Request standard = standard_request();
+  return origin.provenance.reading.value_or(
+      io::ModelReading{standard.dimensions, standard.colocate_above});
+}
+
+namespace {
 
 base::Result<Task> to_task(io::GraphFile file, model::Machine machine, const Request& request) {
   auto problem = model::Problem::create(file.graph, std::move(machine), request.question);
@@ -111,9 +116,7 @@ base::Result<io::GraphFile> load_planned_graph(const std::filesystem::path& grap
   if (!is_model(graph)) return io::read_graph(graph);
   auto origin = io::read_plan_origin(plan);
   if (!origin) return origin.error();
-  const Request standard = standard_request();
-  io::ModelReading reading = origin->provenance.reading.value_or(
-      io::ModelReading{standard.dimensions, standard.colocate_above});
+  io::ModelReading reading = reading_of(*origin);
   const auto model = onnx::read_model(graph, reading.dimensions);
   if (!model) return model.error();
   return to_graph(graph, *model, origin->machine, std::move(reading));

@@ -8,6 +8,7 @@
 #include "cleave/io/io.h"
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
+#include "cleave/onnx/read.h"
 #include "options.h"
 
 namespace CLI {
@@ -32,6 +33,7 @@ void add_check(CLI::App& app, int& exit_code);
 void add_compare(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
+void add_split(CLI::App& app, int& exit_code);
 void add_workload(CLI::App& app, int& exit_code);
 #ifdef CLEAVE_RUNTIME
 void add_run(CLI::App& app, int& exit_code);
@@ -61,6 +63,14 @@ struct Task {
 /// says.
 [[nodiscard]] base::Result<io::GraphFile> load_planned_graph(const std::filesystem::path& graph,
                                                              const std::filesystem::path& plan);
+/// The graph of an ONNX model on a machine, with estimated times; what had to be assumed is said on
+/// stderr.
+[[nodiscard]] base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
+                                                   const onnx::ModelFile& model,
+                                                   const model::Machine& machine,
+                                                   io::ModelReading reading);
+/// How a plan's graph was read; of a plan without a word about it, the defaults.
+[[nodiscard]] io::ModelReading reading_of(const io::PlanOrigin& origin);
 /// The machine that is asked for: of the devices file, or else `own`.
 [[nodiscard]] base::Result<model::Machine> choose_machine(const Request& request,
                                                           const std::optional<model::Machine>& own);

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <system_error>
 
 #include "cleave/io/io.h"
+#include "io/sha256.h"
 #include "io/text.h"
 
 namespace cleave::io {
@@ -97,9 +99,9 @@ base::Status replace(const fs::path& file, std::string_view text) {
   return error;
 }
 
-}  // namespace
-
-base::Result<std::string> read_text(const fs::path& file, std::size_t limit) {
+// Hands over the file a part at a time; an error of `take` ends it.
+base::Status read_parts(const fs::path& file,
+                        const std::function<base::Status(std::string_view)>& take) {
   std::error_code unknown;
   if (fs::is_directory(file, unknown)) {
     return base::bad_input("this is a directory; name a file in it", shown(file));
@@ -110,17 +112,39 @@ base::Result<std::string> read_text(const fs::path& file, std::size_t limit) {
   };
   const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!in.is_open()) return unreadable();
-  std::string text;
-  const auto size = fs::file_size(file, unknown);
-  if (!unknown && size <= limit) text.reserve(size);
   std::array<char, 1 << 16> buffer;
   for (;;) {
     const ssize_t got = in.read(buffer.data(), buffer.size());
     if (got < 0) return unreadable();
-    if (got == 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-    if (text.size() > limit) return too_large(limit, shown(file));
+    if (got == 0) return std::monostate{};
+    if (auto taken = take({buffer.data(), static_cast<std::size_t>(got)}); !taken) return taken;
   }
+}
+
+}  // namespace
+
+base::Result<std::string> read_text(const fs::path& file, std::size_t limit) {
+  std::string text;
+  std::error_code unknown;
+  const auto size = fs::file_size(file, unknown);
+  if (!unknown && size <= limit) text.reserve(size);
+  const auto done = read_parts(file, [&](std::string_view part) -> base::Status {
+    text += part;
+    if (text.size() > limit) return too_large(limit, shown(file));
+    return std::monostate{};
+  });
+  if (!done) return done.error();
+  return text;
+}
+
+base::Result<std::string> checksum(const fs::path& file) {
+  Sha256 digest;
+  const auto done = read_parts(file, [&](std::string_view part) -> base::Status {
+    digest.add(part);
+    return std::monostate{};
+  });
+  if (!done) return done.error();
+  return "sha256:" + digest.finish();
 }
 
 std::optional<base::Error> find_unreadable(std::string_view text, std::string_view name,

@@ -86,13 +86,6 @@ base::Result<GraphFile> parse_graph(std::string_view text, std::string_view name
   return file;
 }
 
-base::Result<std::string> checksum(const std::filesystem::path& file) {
-  constexpr std::size_t kMaxModelBytes = std::size_t{1} << 31;
-  const auto bytes = read_text(file, kMaxModelBytes);
-  if (!bytes) return bytes.error();
-  return "sha256:" + sha256(*bytes);
-}
-
 base::Result<GraphFile> read_graph(const std::filesystem::path& file) {
   const auto text = read_text(file);
   if (!text) return text.error();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -12,7 +13,6 @@ namespace {
 
 using Word = std::uint32_t;
 using State = std::array<Word, 8>;
-constexpr std::size_t kBlockBytes = 64;
 constexpr std::size_t kLengthBytes = 8;
 
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -61,26 +61,41 @@ void absorb(State& state, const char* block) {
 
 }  // namespace
 
-std::string sha256(std::string_view text) {
-  State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  std::size_t done = 0;
-  for (; text.size() - done >= kBlockBytes; done += kBlockBytes) absorb(state, text.data() + done);
+void Sha256::add(std::string_view text) {
+  const std::size_t waiting = size_ % kBlockBytes;
+  size_ += text.size();
+  if (waiting > 0) {
+    const std::size_t taken = text.copy(pending_.data() + waiting, kBlockBytes - waiting);
+    if (waiting + taken < kBlockBytes) return;
+    absorb(state_, pending_.data());
+    text.remove_prefix(taken);
+  }
+  for (; text.size() >= kBlockBytes; text.remove_prefix(kBlockBytes)) absorb(state_, text.data());
+  text.copy(pending_.data(), kBlockBytes);
+}
 
+std::string Sha256::finish() {
   // What is left, a one bit, zeros, and the length in bits: one block or two.
+  const std::size_t left = size_ % kBlockBytes;
   std::array<char, 2 * kBlockBytes> tail{};
-  const std::size_t left = text.copy(tail.data(), kBlockBytes, done);
+  std::copy_n(pending_.begin(), left, tail.begin());
   tail[left] = static_cast<char>(0x80);
   const std::size_t end = left + 1 + kLengthBytes <= kBlockBytes ? kBlockBytes : 2 * kBlockBytes;
-  const std::uint64_t bits = std::uint64_t{text.size()} * 8;
+  const std::uint64_t bits = size_ * 8;
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
     tail[end - 1 - i] = static_cast<char>(bits >> (8 * i));
   }
-  for (std::size_t at = 0; at < end; at += kBlockBytes) absorb(state, tail.data() + at);
+  for (std::size_t at = 0; at < end; at += kBlockBytes) absorb(state_, tail.data() + at);
 
   std::string digits;
-  for (const Word word : state) digits += fmt::format("{:08x}", word);
+  for (const Word word : state_) digits += fmt::format("{:08x}", word);
   return digits;
+}
+
+std::string sha256(std::string_view text) {
+  Sha256 digest;
+  digest.add(text);
+  return digest.finish();
 }
 
 }  // namespace cleave::io

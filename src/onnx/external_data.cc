@@ -11,46 +11,12 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kShapeBytes = 4096;
 
-// Where a tensor's bytes are.
-struct Extent {
-  fs::path file;
-  std::int64_t offset = 0;
-  std::optional<std::int64_t> length;
-};
-
 std::optional<std::int64_t> parse_count(const std::string& text) {
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   const auto [stop, fault] = std::from_chars(text.data(), end, value);
   if (fault != std::errc() || stop != end || value < 0) return std::nullopt;
   return value;
-}
-
-base::Result<Extent> find_extent(const pb::TensorProto& tensor, const fs::path& folder) {
-  const std::string place = "weight " + in_quotes(tensor.name());
-  Extent extent;
-  std::string location;
-  for (const auto& entry : tensor.external_data()) {
-    if (entry.key() == "location") location = entry.value();
-    if (entry.key() != "offset" && entry.key() != "length") continue;
-    const auto count = parse_count(entry.value());
-    if (!count) {
-      return base::bad_input(fmt::format("its {} {} is not a whole number of at least 0",
-                                         entry.key(), in_quotes(entry.value())),
-                             place);
-    }
-    (entry.key() == "offset" ? extent.offset : extent.length.emplace()) = *count;
-  }
-  const fs::path inside = fs::path(location).lexically_normal();
-  if (location.empty()) return base::bad_input("its file has no name", place);
-  if (inside.is_absolute() || *inside.begin() == "..") {
-    return base::bad_input(fmt::format("its file {} is outside of the model's folder, which is "
-                                       "refused",
-                                       in_quotes(location)),
-                           place);
-  }
-  extent.file = folder / inside;
-  return extent;
 }
 
 base::Status read_extent(pb::TensorProto& tensor, const Extent& extent, std::int64_t bytes) {
@@ -84,8 +50,8 @@ base::Status settle(pb::TensorProto& tensor, const fs::path& folder) {
   const auto bytes =
       type ? tensor_bytes(*type, {tensor.dims().begin(), tensor.dims().end()}) : std::nullopt;
   if (!bytes) return base::bad_input("its type or shape is not valid", place);
-  if (extent->length && *extent->length < bytes->count()) {
-    return base::bad_input(fmt::format("its shape takes {} bytes, but it declares only {}",
+  if (extent->length && *extent->length != bytes->count()) {
+    return base::bad_input(fmt::format("its shape takes {} bytes, but it declares {}",
                                        bytes->count(), *extent->length),
                            place);
   }
@@ -103,6 +69,39 @@ base::Status settle(pb::TensorProto& tensor, const fs::path& folder) {
 }
 
 }  // namespace
+
+base::Result<Extent> find_extent(const pb::TensorProto& tensor, const fs::path& folder) {
+  const std::string place = "weight " + in_quotes(tensor.name());
+  Extent extent;
+  std::string location;
+  for (const auto& entry : tensor.external_data()) {
+    if (entry.key() == "location") location = entry.value();
+    if (entry.key() != "offset" && entry.key() != "length") continue;
+    const auto count = parse_count(entry.value());
+    if (!count) {
+      return base::bad_input(fmt::format("its {} {} is not a whole number of at least 0",
+                                         entry.key(), in_quotes(entry.value())),
+                             place);
+    }
+    (entry.key() == "offset" ? extent.offset : extent.length.emplace()) = *count;
+  }
+  const fs::path inside = fs::path(location).lexically_normal();
+  if (location.empty()) return base::bad_input("its file has no name", place);
+  if (inside.is_absolute() || *inside.begin() == "..") {
+    return base::bad_input(fmt::format("its file {} is outside of the model's folder, which is "
+                                       "refused",
+                                       in_quotes(location)),
+                           place);
+  }
+  extent.file = folder / inside;
+  return extent;
+}
+
+base::Status embed(pb::TensorProto& tensor, const fs::path& folder) {
+  const auto extent = find_extent(tensor, folder);
+  if (!extent) return extent.error();
+  return read_extent(tensor, *extent, bytes_of(tensor).count());
+}
 
 base::Status settle_external_data(pb::GraphProto& graph, const fs::path& folder) {
   for (pb::TensorProto& tensor : *graph.mutable_initializer()) {

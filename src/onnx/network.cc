@@ -27,8 +27,6 @@ bool runs_each_time(const std::string& type) {
   return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
 }
 
-bool reads_shape_only(const std::string& type) { return type == "Shape" || type == "Size"; }
-
 // What keeps a value from being described: its name is in the graph, the shape is not.
 struct Gap {
   std::string value;
@@ -203,7 +201,7 @@ class Builder {
 
   [[nodiscard]] bool is_constant(const NetworkOperator& op) const {
     if (!op.domain.empty() || !op.bodies.empty() || runs_each_time(op.type)) return false;
-    if (reads_shape_only(op.type)) {
+    if (reads_shape_only(op)) {
       return !op.inputs.empty() && op.inputs[0].valid() &&
              network_.values[op.inputs[0].index()].known;
     }
@@ -298,6 +296,10 @@ base::Error explain(const Gap& gap) {
 }
 
 }  // namespace
+
+bool reads_shape_only(const NetworkOperator& op) {
+  return op.domain.empty() && (op.type == "Shape" || op.type == "Size");
+}
 
 base::Result<model::Network> to_network(const pb::GraphProto& graph) {
   Builder builder(graph, nullptr);

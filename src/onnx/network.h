@@ -10,4 +10,7 @@ namespace cleave::onnx {
 /// Error: a value whose type or shape inference could not find.
 [[nodiscard]] base::Result<model::Network> to_network(const pb::GraphProto& graph);
 
+/// Whether the operator computes its result from the shape of what it reads alone.
+[[nodiscard]] bool reads_shape_only(const model::NetworkOperator& op);
+
 }  // namespace cleave::onnx

@@ -124,6 +124,11 @@ std::optional<base::Bytes> tensor_bytes(model::ElementType type,
   return base::Bytes((elements + in_a_byte - 1) / in_a_byte);
 }
 
+base::Bytes bytes_of(const pb::TensorProto& tensor) {
+  return *tensor_bytes(*element_type(tensor.data_type()),
+                       {tensor.dims().begin(), tensor.dims().end()});
+}
+
 void set_external(pb::TensorProto& tensor, const std::string& location, std::int64_t offset,
                   std::int64_t length) {
   tensor.clear_raw_data();

@@ -37,6 +37,9 @@ namespace pb = ::onnx;
 [[nodiscard]] std::optional<base::Bytes> tensor_bytes(model::ElementType type,
                                                       const std::vector<std::int64_t>& shape);
 
+/// REQUIRES: type and shape are valid.
+[[nodiscard]] base::Bytes bytes_of(const pb::TensorProto& tensor);
+
 /// Says that the tensor's bytes are in `location`, and drops those that it has itself.
 void set_external(pb::TensorProto& tensor, const std::string& location, std::int64_t offset,
                   std::int64_t length);

@@ -1,16 +1,16 @@
 #include "cleave/onnx/read.h"
 
 #include <exception>
-#include <fstream>
-#include <limits>
+#include <memory>
 #include <new>
-#include <system_error>
+#include <utility>
 
 #include "onnx/external_data.h"
 #include "onnx/functions.h"
 #include "onnx/network.h"
 #include "onnx/proto.h"
 #include "onnx/shapes.h"
+#include "onnx/source.h"
 #include "onnx/structure.h"
 
 namespace cleave::onnx {
@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-base::Result<ModelFile> interpret(pb::ModelProto& model, const fs::path& folder,
+base::Result<ModelFile> interpret(pb::ModelProto model, const fs::path& folder,
                                   const Dimensions& dimensions) {
   if (!model.has_graph() || model.opset_import().empty()) {
     return base::bad_input(
@@ -33,20 +33,21 @@ base::Result<ModelFile> interpret(pb::ModelProto& model, const fs::path& folder,
   ModelFile file;
   if (auto done = inline_functions(model); !done) return done.error();
   if (auto done = settle_external_data(*model.mutable_graph(), folder); !done) return done.error();
-  if (auto done = check_structure(model, file.notes); !done) return done.error();
+  if (auto done = check_structure(model, folder, file.notes); !done) return done.error();
   if (auto done = settle_shapes(model, dimensions); !done) return done.error();
   auto network = to_network(model.graph());
   if (!network) return network.error();
   file.network = std::move(network).value();
+  file.source = std::make_shared<const Source>(Source{std::move(model), folder});
   return file;
 }
 
 // What is not caught closer is the library's, which throws on what it did not expect.
-base::Result<ModelFile> guarded(pb::ModelProto& model, std::string_view name,
-                                const fs::path& folder, const Dimensions& dimensions) {
+base::Result<ModelFile> guarded(pb::ModelProto model, std::string_view name, const fs::path& folder,
+                                const Dimensions& dimensions) {
   base::Result<ModelFile> file = [&]() -> base::Result<ModelFile> {
     try {
-      return interpret(model, folder, dimensions);
+      return interpret(std::move(model), folder, dimensions);
     } catch (const std::bad_alloc&) {
       return base::Error{base::ErrorCode::limit, "out of memory while reading the model", {}};
     } catch (const std::exception& error) {
@@ -61,21 +62,6 @@ base::Result<ModelFile> guarded(pb::ModelProto& model, std::string_view name,
   return error;
 }
 
-base::Error broken(std::string_view name) {
-  return base::bad_input("this is no ONNX model, or it is truncated: its protobuf cannot be read",
-                         std::string(name));
-}
-
-base::Error too_large(std::string_view name) {
-  return base::bad_input(
-      "the file is larger than 2 GiB, the most that protobuf reads; save the model with its "
-      "weights "
-      "in a file of their own (external data)",
-      std::string(name));
-}
-
-constexpr auto kMaxBytes = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
-
 }  // namespace
 
 bool is_model(std::string_view start) {
@@ -89,26 +75,16 @@ bool is_model(std::string_view start) {
 
 base::Result<ModelFile> parse_model(std::string_view bytes, std::string_view name,
                                     const fs::path& folder, const Dimensions& dimensions) {
-  if (bytes.size() > kMaxBytes) return too_large(name);
+  if (bytes.size() > kMaxModelBytes) return too_large(name);
   pb::ModelProto model;
   if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return broken(name);
-  return guarded(model, name, folder, dimensions);
+  return guarded(std::move(model), name, folder, dimensions);
 }
 
 base::Result<ModelFile> read_model(const fs::path& file, const Dimensions& dimensions) {
-  std::error_code fault;
-  const auto size = fs::file_size(file, fault);
-  std::ifstream in(file, std::ios::binary);
-  if (fault || !in) {
-    return base::Error{
-        base::ErrorCode::not_found,
-        fmt::format("cannot read the file{}{}", fault ? ": " : "", fault ? fault.message() : ""),
-        file.string()};
-  }
-  if (size > kMaxBytes) return too_large(file.string());
-  pb::ModelProto model;
-  if (!model.ParseFromIstream(&in)) return broken(file.string());
-  return guarded(model, file.string(), file.parent_path(), dimensions);
+  auto model = load_messages(file);
+  if (!model) return model.error();
+  return guarded(std::move(model).value(), file.string(), file.parent_path(), dimensions);
 }
 
 }  // namespace cleave::onnx

@@ -133,10 +133,12 @@ std::set<std::string> find_newer(const Opsets& opsets, std::vector<std::string>&
 }
 
 base::Status check_operators(const pb::GraphProto& graph, const Opsets& opsets,
-                             const std::set<std::string>& newer) {
+                             const std::set<std::string>& newer,
+                             const std::filesystem::path& folder) {
   pb::checker::CheckerContext context;
   context.set_ir_version(static_cast<int>(pb::IR_VERSION));
   context.set_opset_imports(opsets);
+  context.set_model_dir(folder.string());
   context.set_is_main_graph(false);
   pb::checker::LexicalScopeContext scope;
   for (const auto& input : graph.input()) scope.add(input.name());
@@ -168,11 +170,12 @@ base::Status check_operators(const pb::GraphProto& graph, const Opsets& opsets,
 
 }  // namespace
 
-base::Status check_structure(const pb::ModelProto& model, std::vector<std::string>& notes) {
+base::Status check_structure(const pb::ModelProto& model, const std::filesystem::path& folder,
+                             std::vector<std::string>& notes) {
   const auto opsets = read_opsets(model);
   if (!opsets) return opsets.error();
   if (auto valid = check_names(model.graph(), nullptr); !valid) return valid;
-  return check_operators(model.graph(), *opsets, find_newer(*opsets, notes));
+  return check_operators(model.graph(), *opsets, find_newer(*opsets, notes), folder);
 }
 
 }  // namespace cleave::onnx

@@ -205,4 +205,6 @@ base::Result<std::filesystem::path> Session::end_profiling() {
   }
 }
 
+std::string runtime_version() { return "ONNX Runtime " + Ort::GetVersionString(); }
+
 }  // namespace cleave::runtime

@@ -1,6 +1,7 @@
 """Runs the program as users do: cli_test.py PROGRAM EXAMPLES."""
 
 import copy
+import hashlib
 import json
 import os
 import pathlib
@@ -113,7 +114,8 @@ class Workload(CliTest):
 
     def test_refusals(self):
         self.refuse("workload", says="needs a name")
-        self.refuse("workload", "transformer", says="no workload 'transformer'")
+        self.refuse("workload", "perceptron", says="no workload 'perceptron'")
+        self.refuse("workload", "transformer", says="--onnx is required")
         self.refuse("workload", "bert", "--layers", "0", says="outside 1 to")
         self.refuse("workload", "bert", "--layers", "many", says="many")
         self.refuse("workload", "bert", "--steps", "3", says="--steps")
@@ -416,6 +418,103 @@ class Report(CliTest):
         subprocess.run(["sh", "-c", data["command"]], cwd=self.folder, check=True,
                        stdout=subprocess.DEVNULL, env=dict(os.environ, PATH=path))
         self.assertEqual((self.folder / "plan.json").read_bytes(), before)
+
+
+class Split(CliTest):
+
+    DEVICES = EXAMPLES / "devices" / "four-gpus.yaml"
+
+    def setUp(self):
+        super().setUp()
+        self.run_cleave("workload", "transformer", "--layers", "2", "--hidden", "64", "--heads",
+                        "2", "--sequence", "16", "--onnx", "model.onnx")
+
+    def split(self, *arguments, **options):
+        return self.run_cleave("split", "model.onnx", "-d", self.DEVICES, "-o", "out", *arguments,
+                               **options)
+
+    def manifest(self, folder="out"):
+        return json.loads((self.folder / folder / "manifest.json").read_text())
+
+    def left(self):
+        """What is in the folder, hidden files included."""
+        return sorted(path.name for path in self.folder.iterdir())
+
+    def test_writes_stages_that_compute_what_the_model_does(self):
+        done = self.split("-k", "2", "--transfers", "full-duplex")
+        manifest = self.manifest()
+        self.assertEqual(manifest["format"], "cleave.manifest/1")
+        files = {stage["model"]["file"] for stage in manifest["stages"]}
+        present = {path.name for path in (self.folder / "out").iterdir()}
+        self.assertEqual(present, files | {"manifest.json", "plan.json"})
+        plan = json.loads((self.folder / "out" / "plan.json").read_text())
+        self.assertEqual([stage["device"] for stage in manifest["stages"]],
+                         [stage["device"] for stage in plan["stages"]])
+        self.assertEqual(sum(stage["operators"] for stage in manifest["stages"]),
+                         sum(len(stage["operators"]) for stage in plan["stages"]))
+        self.assertEqual(manifest["predicted_ms"],
+                         max(stage["predicted"]["load_ms"] for stage in manifest["stages"]))
+        for entry in [manifest["plan"]] + [stage["model"] for stage in manifest["stages"]]:
+            content = (self.folder / "out" / entry["file"]).read_bytes()
+            self.assertEqual(entry["checksum"], "sha256:" + hashlib.sha256(content).hexdigest())
+        if "built without ONNX Runtime" not in done.stderr:
+            self.assertLessEqual(manifest["check"]["max_relative_error"], 1e-5)
+        self.assertEqual(self.left(), ["model.onnx", "out"])
+
+    def test_predictions_of_stages_add_up_to_those_of_devices(self):
+        self.split("-k", "2", "--placement", "any", "--states", "20000", "--no-check")
+        plan = json.loads((self.folder / "out" / "plan.json").read_text())
+        manifest = self.manifest()
+        self.assertIsNone(manifest["check"])
+        for device in plan["devices"]:
+            of_device = [stage["predicted"] for stage in manifest["stages"]
+                         if stage["device"] == device["name"]]
+            for field in ["in_ms", "compute_ms", "out_ms", "memory_bytes"]:
+                self.assertAlmostEqual(sum(part[field] for part in of_device), device[field],
+                                       places=9, msg=(device["name"], field))
+
+    def test_by_a_plan_that_is_there(self):
+        self.run_cleave("plan", "model.onnx", "-d", self.DEVICES, "-k", "3", "-o", "plan.json")
+        self.run_cleave("split", "model.onnx", "--plan", "plan.json", "-o", "out", "--json")
+        self.assertEqual((self.folder / "out" / "plan.json").read_bytes(),
+                         (self.folder / "plan.json").read_bytes())
+        self.refuse("split", "model.onnx", "--plan", "plan.json", "-o", "other", "-d",
+                    self.DEVICES, says="--plan")
+        plan = json.loads((self.folder / "plan.json").read_text())
+        plan["objective_ms"] /= 2
+        self.refuse("split", "model.onnx", "--plan", self.write("wrong.json", plan), "-o", "other",
+                    expect=1, says="wrong.json")
+        self.assertNotIn("other", self.left())
+
+    def test_replaces_only_what_it_may(self):
+        self.split("--no-check")
+        before = self.manifest()
+        self.refuse("split", "model.onnx", "-d", self.DEVICES, "-o", "out", says="--force")
+        self.split("--no-check", "--force", "-k", "2")
+        self.assertLess(len(self.manifest()["stages"]), len(before["stages"]))
+        mine = self.folder / "mine"
+        mine.mkdir()
+        (mine / "thesis.txt").write_text("years of work")
+        self.refuse("split", "model.onnx", "-d", self.DEVICES, "-o", "mine", "--force",
+                    says="manifest.json")
+        self.refuse("split", "model.onnx", "-d", self.DEVICES, "-o", "model.onnx", "--force",
+                    says="manifest.json")
+        self.refuse("split", "model.onnx", "-d", self.DEVICES, "-o", "no/such", says="not exist")
+        self.assertEqual((mine / "thesis.txt").read_text(), "years of work")
+        self.assertEqual(self.left(), ["mine", "model.onnx", "out"])
+
+    def test_leaves_nothing_where_it_fails(self):
+        self.refuse("split", self.write("graph.json", GRAPH), "-d", self.DEVICES, "-o", "out",
+                    says="ONNX")
+        self.refuse("split", "missing.onnx", "-d", self.DEVICES, "-o", "out", says="missing.onnx")
+        small = self.write("small.yaml", "format: cleave.devices/1\ndevices: [{class: gpu, "
+                                         "device: nvidia-t4, memory: 1 kB, link: {bandwidth: "
+                                         "1 GB/s}}]\n")
+        self.refuse("split", "model.onnx", "-d", small, "-o", "out", expect=3, says="short")
+        model = (self.folder / "model.onnx").read_bytes()
+        self.refuse("split", self.write("cut.onnx", model[:len(model) // 2]), "-d", self.DEVICES,
+                    "-o", "out", says="cut.onnx")
+        self.assertEqual(self.left(), ["cut.onnx", "graph.json", "model.onnx", "small.yaml"])
 
 
 class Onnx(CliTest):

@@ -343,7 +343,7 @@ TEST_F(ExternalData, CountsWithoutBeingRead) {
 
 TEST_F(ExternalData, IsRefusedWhereItIsNotAsDeclared) {
   expect_refused(parse_with("weights.bin", "4", "16384"), {"'w1'", "only 16384"});
-  expect_refused(parse_with("weights.bin", "0", "100"), {"'w1'", "declares only 100"});
+  expect_refused(parse_with("weights.bin", "0", "100"), {"'w1'", "declares 100"});
   expect_refused(parse_with("weights.bin", "minus", "16384"), {"offset 'minus'"});
   expect_refused(parse_with("../weights.bin", "0", "16384"), {"outside"});
   expect_refused(parse_with("/etc/passwd", "0", "16384"), {"outside"});

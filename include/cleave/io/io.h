@@ -45,7 +45,7 @@ struct GraphFile {
 [[nodiscard]] base::Result<GraphFile> read_graph(const std::filesystem::path& file);
 /// The same from memory; `name` stands for the file in errors.
 [[nodiscard]] base::Result<GraphFile> parse_graph(std::string_view text, std::string_view name);
-/// "sha256:…" of a file's bytes, of whatever kind it is. Files above 2 GiB are refused.
+/// "sha256:…" of a file's bytes, of whatever kind and size it is.
 [[nodiscard]] base::Result<std::string> checksum(const std::filesystem::path& file);
 /// Our own JSON format; what read_graph() reads back to an equal graph.
 [[nodiscard]] std::string graph_to_json(const model::Graph& graph,

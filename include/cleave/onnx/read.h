@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +18,13 @@ namespace cleave::onnx {
 /// ("batch"), or VALUE.AXIS for one without a name ("images.0") or one that depends on data.
 using Dimensions = std::map<std::string, std::int64_t>;
 
+/// What write_stages() cuts; see stages.h.
+struct Source;
+
 struct ModelFile {
   model::Network network;
-  std::vector<std::string> notes;  ///< one sentence each: what could not be checked, and why
+  std::vector<std::string> notes;        ///< one sentence each: what could not be checked, and why
+  std::shared_ptr<const Source> source;  ///< its weights stay in their files, if large
 };
 
 /// Whether a file that starts like this is to be read as an ONNX model: it is not text.
@@ -31,8 +36,9 @@ struct ModelFile {
 ///   "CALL/OPERATOR". If, Loop and Scan stay whole; what they capture is in their `captured`.
 /// - Operators without a name get one from type and position, such as "Relu_17"; further operators
 ///   of one name get "NAME#2".
-/// - Weights in files of their own are not read, only their sizes are checked; small integer
-///   tensors are, because shapes may depend on them. They must be in the model's folder.
+/// - Large weights are not read, wherever they are, only their sizes are checked; small integer
+///   tensors are, because shapes may depend on them. Files of weights must be in the model's
+///   folder.
 /// - An operator type that the onnx library does not know is kept; its shapes must be in the file.
 ///
 /// Errors: not_found where the file cannot be read, else bad_input: not a model, larger than 2 GiB

@@ -68,6 +68,9 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
+/// "ONNX Runtime 1.23.2": what runs models here.
+[[nodiscard]] std::string runtime_version();
+
 /// Random values for ports, whose open dimensions are taken from `shapes` where a tensor there has
 /// the port's name, and else are 1. Floating point in [−1, 1); integers and truth values 0 or 1,
 /// which are indices into anything with two elements. Each tensor depends on `seed` and its name

@@ -57,6 +57,12 @@ struct Alternative {
 [[nodiscard]] Alternative judge(const model::Problem& problem, std::string name,
                                 model::Placement placement);
 
+/// What each stage of a plan takes: [stages]. Over the stages of one device all but `load` add up
+/// to the device's: a tensor that several of them read is moved in for the first, and one that
+/// several devices read is moved out once. REQUIRES: has_placement(). O(operators + edges).
+[[nodiscard]] std::vector<model::DeviceLoad> stage_loads(const model::Problem& problem,
+                                                         const model::Plan& plan);
+
 /// A feasible placement as a plan: loads, stages and objective filled in.
 [[nodiscard]] model::Plan describe(const model::Problem& problem, model::Placement placement);
 
