@@ -2,26 +2,14 @@
 
 #include <algorithm>
 
+#include "latency/multiplier.h"
+
 namespace cleave::latency {
 namespace {
 
 using bounds::MinCut;
 
-// Multipliers are fractions: picoseconds for 2^kShift bytes.
-constexpr int kShift = 16;
 constexpr int kMaxMultipliers = 8;
-
-__extension__ using Wide = __int128;
-
-// memory · multiplier, rounded down; at most kNever.
-Amount price_down(Amount memory, Amount multiplier) {
-  const Wide product = (static_cast<Wide>(memory) * multiplier) >> kShift;
-  return product > Relaxed::kNever ? Relaxed::kNever : static_cast<Amount>(product);
-}
-Amount price_up(Amount memory, Amount multiplier) {
-  const Wide product = ((static_cast<Wide>(memory) * multiplier - 1) >> kShift) + 1;
-  return product > Relaxed::kNever ? Relaxed::kNever : static_cast<Amount>(product);
-}
 
 }  // namespace
 
@@ -288,9 +276,9 @@ Amount CallCost::least_weighted(std::int32_t begin, std::int32_t end, const Weig
       if (a.from == MinCut::kSource) light.cost += a.capacity;
     }
     for (int i = 0; i < kMaxMultipliers; ++i) {
-      const Wide slope =
-          (static_cast<Wide>(light.cost - heavy.cost) << kShift) / (heavy.memory - light.memory);
-      if (slope <= 0 || (slope * heavy.memory >> kShift) >= MinCut::kInfinite / 4) break;
+      const Wide slope = (static_cast<Wide>(light.cost - heavy.cost) << kMultiplierShift) /
+                         (heavy.memory - light.memory);
+      if (slope <= 0 || (slope * heavy.memory >> kMultiplierShift) >= MinCut::kInfinite / 4) break;
       const auto multiplier = static_cast<Amount>(slope);
       const Cut cut = solve(multiplier);
       best = std::max(best, cut.value - price_up(graph_.memory_limit, multiplier));

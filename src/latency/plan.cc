@@ -12,6 +12,7 @@
 #include "latency/order_split.h"
 #include "latency/path_bound.h"
 #include "latency/relaxed.h"
+#include "latency/series_bound.h"
 
 namespace cleave::latency {
 namespace {
@@ -40,7 +41,9 @@ class Planner {
     raise(critical_path(relaxed_), "critical path");
     try_pools();
     split_orders();
-    bound_by_paths();
+    const auto paths = choose_paths(relaxed_);
+    bound_by_series(paths);
+    bound_by_paths(paths);
     for (int round = 0; round < kMaxRounds && !done(); ++round) {
       exhaust_round(round);
       if (done()) break;
@@ -127,10 +130,21 @@ class Planner {
     }
   }
 
-  void bound_by_paths() {
-    for (auto& path : choose_paths(relaxed_)) {
+  void bound_by_series(const std::vector<std::vector<Vertex>>& paths) {
+    std::vector<std::vector<Vertex>> chains;
+    for (const auto& path : paths) {
       if (done()) return;
-      PathBound bound(relaxed_, std::move(path));
+      auto chain = chain_of(relaxed_, path);
+      if (chain.empty() || std::find(chains.begin(), chains.end(), chain) != chains.end()) continue;
+      raise(SeriesBound(relaxed_, chain).compute(), "series");
+      chains.push_back(std::move(chain));
+    }
+  }
+
+  void bound_by_paths(const std::vector<std::vector<Vertex>>& paths) {
+    for (const auto& path : paths) {
+      if (done()) return;
+      PathBound bound(relaxed_, path);
       raise(bound.raise(value(), answer_.states, deadline_), "path");
       try_pieces(bound.pieces());
     }

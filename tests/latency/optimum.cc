@@ -8,6 +8,7 @@
 
 #include "cleave/base/random.h"
 #include "cleave/cost/latency.h"
+#include "latency/exhaustive.h"
 #include "support/draft.h"
 #include "support/random_draft.h"
 
@@ -107,6 +108,57 @@ std::optional<model::Problem> draw(std::uint64_t seed, support::Draft& draft) {
   return *std::move(problem);
 }
 
+// One operator, some branches, another operator, and perhaps the same again.
+support::Draft draw_branches(base::Random& random) {
+  support::Draft draft;
+  draft.time_columns = {"acc", "cpu"};
+  const auto add = [&](const std::vector<OperatorId>& inputs) {
+    const OperatorId op(draft.operators.size());
+    model::OperatorSpec spec;
+    spec.id = "v" + std::to_string(op.value());
+    spec.memory = base::Bytes(random.between(0, 4));
+    const std::int64_t time = random.between(0, 4);
+    spec.times = {Duration(time), Duration(random.between(0, 3) * time + random.between(0, 2))};
+    if (random.chance(0.05)) spec.times[random.below(2)].reset();
+    if (random.chance(0.4)) spec.group = "g" + std::to_string(random.below(4));
+    draft.operators.push_back(std::move(spec));
+    for (const OperatorId input : inputs) {
+      const auto tensor = std::find_if(draft.tensors.begin(), draft.tensors.end(),
+                                       [&](const auto& t) { return t.producer == input; });
+      if (tensor != draft.tensors.end() && random.chance(0.7)) {
+        tensor->consumers.push_back(op);
+      } else {
+        draft.tensors.push_back({input, {op}, {}, Duration(random.between(0, 6))});
+      }
+    }
+    return op;
+  };
+  std::vector<OperatorId> ends{add({})};
+  while (draft.operators.size() < 5) {
+    std::vector<OperatorId> next;
+    const std::uint64_t branches = random.below(3) + 1;
+    for (std::uint64_t b = 0; b < branches; ++b) {
+      OperatorId last = add(ends);
+      if (random.chance(0.6)) last = add({last});
+      next.push_back(last);
+    }
+    if (random.chance(0.2)) next.push_back(ends.front());
+    ends = {add(next)};
+  }
+  model::DeviceClass acc;
+  acc.name = "acc";
+  acc.count = static_cast<int>(random.between(1, 3));
+  acc.memory = base::Bytes(random.between(4, 16));
+  model::DeviceClass cpu;
+  cpu.name = "cpu";
+  cpu.pays_transfers = false;
+  draft.classes = {acc, cpu};
+  draft.question.objective = model::Objective::latency;
+  draft.question.placement = model::PlacementRule::slots;
+  draft.question.slots = static_cast<int>(random.between(1, 2));
+  return draft;
+}
+
 }  // namespace
 
 void expect_no_fault(std::uint64_t count, const FindFault& find_fault) {
@@ -120,6 +172,22 @@ void expect_no_fault(std::uint64_t count, const FindFault& find_fault) {
     ASSERT_FALSE(fault) << *fault << " (seed " << seed << ")\n" << support::to_json(draft);
   }
   EXPECT_GT(tried, count / kThinning / 4);
+}
+
+void expect_no_fault_with_branches(std::uint64_t count, const FindFault& find_fault) {
+  const base::Limits limits;
+  const base::Deadline deadline(limits);
+  for (std::uint64_t seed = 1; seed <= count / kThinning; ++seed) {
+    base::Random random(seed);
+    const support::Draft draft = draw_branches(random);
+    const auto problem = support::build(draft);
+    if (!problem) continue;  // nobody can run an operator
+    const Exhaustion found = exhaust(*problem, base::kMaxDuration, Duration(0), 300'000, deadline);
+    if (!found.complete) continue;
+    const auto fault =
+        find_fault(*problem, found.best ? std::optional(found.makespan) : std::nullopt);
+    ASSERT_FALSE(fault) << *fault << " (seed " << seed << ")\n" << support::to_json(draft);
+  }
 }
 
 }  // namespace cleave::latency

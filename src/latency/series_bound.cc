@@ -1,0 +1,236 @@
+#include "latency/series_bound.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cleave::latency {
+
+std::vector<Vertex> chain_of(const Relaxed& graph, const std::vector<Vertex>& path) {
+  const Path at(graph, path);
+  std::vector<std::int32_t> gone_around(path.size() + 1, 0);  // differences
+  for (Vertex v = 0; v < graph.size; ++v) {
+    if (at.last[v] < 0 || at.first[v] >= at.length() || at.first[v] <= at.last[v] + 1) continue;
+    ++gone_around[static_cast<std::size_t>(at.last[v] + 1)];
+    --gone_around[static_cast<std::size_t>(at.first[v])];
+  }
+  std::vector<Vertex> chain;
+  std::int32_t around = 0;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    around += gone_around[i];
+    if (around == 0) chain.push_back(path[i]);
+  }
+  return chain;
+}
+
+SeriesBound::SeriesBound(const Relaxed& graph, std::vector<Vertex> chain)
+    : graph_(graph), chain_(graph, std::move(chain)) {
+  charge_memory();
+  choose_prices();
+  build_modules();
+  build_intervals();
+  if (graph_.slots == 2) build_pairs();
+}
+
+// A colocation group's memory is charged where its first operator between the chain's ends is.
+void SeriesBound::charge_memory() {
+  charged_.assign(graph_.size, 0);
+  for (const std::vector<Vertex>& members : graph_.members) {
+    Amount memory = 0;
+    for (const Vertex v : members) memory += graph_.memory[v];
+    const auto between = std::find_if(members.begin(), members.end(), [&](Vertex v) {
+      return chain_.last[v] >= 0 && chain_.first[v] < chain_.length();
+    });
+    if (between != members.end()) charged_[*between] = memory;
+  }
+}
+
+// From nothing to where filling an accelerator costs as much as everything together.
+void SeriesBound::choose_prices() {
+  prices_.assign(kPrices, 0);
+  if (graph_.memory_limit == Relaxed::kNever || graph_.memory_limit == 0) return;
+  Amount most = 0;
+  for (Vertex v = 0; v < graph_.size; ++v) {
+    if (graph_.call_time[v] < Relaxed::kNever) most += graph_.call_time[v];
+  }
+  for (const Relaxed::Tensor& tensor : graph_.tensors) most += tensor.price;
+  double price = static_cast<double>(most) / static_cast<double>(graph_.memory_limit) * 65536.0;
+  for (std::size_t g = kPrices; g-- > 1; price *= 0.7) {
+    prices_[g] = price < 1e18 ? static_cast<Multiplier>(price) : 0;
+  }
+}
+
+void SeriesBound::build_modules() {
+  modules_.resize(chain_.vertices.size());
+  pairs_.resize(chain_.vertices.size());
+  // More calls than two of one accelerator are not told from calls of several.
+  const bool all_alike = graph_.slots > 2;
+  const auto side = [&](std::size_t holder) {
+    return holder == kPool ? Module::Side{} : Module::Side{true, prices_[holder]};
+  };
+  for (std::size_t i = 1; i < chain_.vertices.size(); ++i) {
+    const Module module(graph_, chain_, i, charged_);
+    for (std::size_t before = 0; before <= kPool; ++before) {
+      for (std::size_t after = 0; after <= kPool; ++after) {
+        modules_[i].push_back(module.cost(side(before), side(after), all_alike));
+      }
+      if (before < kPool) pairs_[i].push_back(module.cost(side(before), side(before), true));
+    }
+  }
+}
+
+Amount SeriesBound::added_at(std::size_t position, std::size_t before, std::size_t after) const {
+  if (position == 0 || position == chain_.vertices.size()) return 0;
+  return modules_[position][before * (kPrices + 1) + after];
+}
+
+// What the modules at the ends of an interval add at least, at that price of memory.
+Amount SeriesBound::ends_add(std::size_t begin, std::size_t end, std::size_t price) const {
+  Amount before = Relaxed::kNever;
+  Amount after = Relaxed::kNever;
+  for (std::size_t other = 0; other <= kPool; ++other) {
+    before = std::min(before, added_at(begin, other, price));
+    after = std::min(after, added_at(end, price, other));
+  }
+  return before + after;
+}
+
+// What a call with that interval moves besides what the modules count: a tensor whose producer is
+// inside for certain and some consumer after the interval, or whose producer is before it and some
+// consumer inside for certain.
+Amount SeriesBound::moved(std::int32_t begin, std::int32_t end) const {
+  if (graph_.transfers != model::Transfers::serial) return 0;
+  Amount price = 0;
+  for (const Relaxed::Tensor& tensor : graph_.tensors) {
+    const std::int32_t first = chain_.first[tensor.producer];
+    const std::int32_t last = chain_.last[tensor.producer];
+    bool goes_beyond = false;
+    bool comes_inside = false;
+    bool at_begin = false;  // counted by the module where it enters
+    for (const Vertex w : tensor.consumers) {
+      goes_beyond = goes_beyond || chain_.last[w] >= end;
+      comes_inside = comes_inside || (chain_.last[w] >= begin && chain_.first[w] < end);
+      at_begin = at_begin || chain_.first[w] == begin;
+    }
+    const bool by_module_out = first == end - 1 && last == end - 1;
+    const bool by_module_in = first == begin - 1 && last == begin - 1 && at_begin;
+    if (last >= begin && first < end && goes_beyond && !by_module_out) price += tensor.price;
+    if (last >= 0 && first < begin && comes_inside && !by_module_in) price += tensor.price;
+  }
+  return price;
+}
+
+void SeriesBound::build_intervals() {
+  const std::size_t length = chain_.vertices.size();
+  intervals_[0].resize(length);
+  intervals_[1].resize(length);
+  std::vector<std::vector<Vertex>> ends(length);  // vertices between two of the chain, by `first`
+  for (Vertex v = 0; v < graph_.size; ++v) {
+    if (chain_.last[v] >= 0 && chain_.first[v] < chain_.length()) {
+      ends[static_cast<std::size_t>(chain_.first[v])].push_back(v);
+    }
+  }
+  for (std::size_t i = 0; i < length; ++i) {
+    Interval inside;
+    for (std::size_t j = i; j < length; ++j) {
+      bool possible = true;
+      for (const Vertex v : ends[j]) {
+        if (chain_.last[v] < static_cast<std::int32_t>(i)) continue;
+        possible = possible && graph_.call_time[v] < Relaxed::kNever;
+        inside.fixed += possible ? graph_.call_time[v] : 0;
+        inside.memory += charged_[v];
+      }
+      if (!possible || inside.memory > graph_.memory_limit) break;
+      Interval interval = inside;
+      interval.fixed += moved(static_cast<std::int32_t>(i), static_cast<std::int32_t>(j + 1));
+      Amount most = 0;
+      for (std::size_t g = 0; g < kPrices; ++g) {
+        const Amount cost = interval.fixed + price_down(interval.memory, prices_[g]) -
+                            price_up(graph_.memory_limit, prices_[g]);
+        const Amount with_ends = cost + ends_add(i, j + 1, g);
+        if (g > 0 && with_ends <= most) continue;
+        most = with_ends;
+        interval.price = g;
+        interval.cost = cost;
+      }
+      intervals_[0][i].push_back(interval);
+    }
+  }
+}
+
+// Two calls of one accelerator, one after the other: each has its interval, both the memory.
+void SeriesBound::build_pairs() {
+  const std::size_t length = chain_.vertices.size();
+  std::vector<std::array<Amount, kPrices>> costs;  // of two calls that end at begin + 2 + index
+  for (std::size_t i = 0; i < length; ++i) {
+    costs.clear();
+    for (std::size_t middle = i + 1; middle <= i + intervals_[0][i].size() && middle < length;
+         ++middle) {
+      const Interval& first = intervals_[0][i][middle - i - 1];
+      const Row& seconds = intervals_[0][middle];
+      for (std::size_t b = 0; b < seconds.size(); ++b) {
+        const Amount memory = first.memory + seconds[b].memory;
+        if (memory > graph_.memory_limit) break;
+        const std::size_t at = middle + b - i - 1;
+        while (costs.size() <= at) costs.emplace_back().fill(Relaxed::kNever);
+        for (std::size_t g = 0; g < kPrices; ++g) {
+          if (pairs_[middle][g] >= Relaxed::kNever) continue;
+          const Amount cost = first.fixed + seconds[b].fixed + pairs_[middle][g] +
+                              price_down(memory, prices_[g]) -
+                              price_up(graph_.memory_limit, prices_[g]);
+          costs[at][g] = std::min(costs[at][g], cost);
+        }
+      }
+    }
+    Row& pairs = intervals_[1][i];
+    pairs.resize(costs.empty() ? 0 : costs.size() + 1);  // none has but one vertex
+    for (std::size_t at = 0; at < costs.size(); ++at) {
+      Amount most = 0;
+      for (std::size_t g = 0; g < kPrices; ++g) {
+        if (costs[at][g] >= Relaxed::kNever) continue;
+        const Amount with_ends = costs[at][g] + ends_add(i, i + at + 2, g);
+        if (pairs[at + 1].cost < Relaxed::kNever && with_ends <= most) continue;
+        most = with_ends;
+        pairs[at + 1].price = g;
+        pairs[at + 1].cost = costs[at][g];
+      }
+    }
+  }
+}
+
+Amount SeriesBound::compute() const {
+  const std::size_t length = chain_.vertices.size();
+  const std::size_t max_calls = std::min(graph_.calls, length);
+  using Holders = std::array<Amount, kPool + 1>;
+  Holders never{};
+  never.fill(Relaxed::kNever);
+  // The least at which a position is reached, by calls used and who had the vertex before.
+  std::vector<std::vector<Holders>> ended(length + 1, std::vector<Holders>(max_calls + 1, never));
+  const auto lower = [](Amount& value, Amount start, Amount by) {
+    if (start < Relaxed::kNever && by < Relaxed::kNever) value = std::min(value, start + by);
+  };
+  ended[0][0].fill(0);
+  for (std::size_t i = 0; i < length; ++i) {
+    for (std::size_t used = 0; used <= max_calls; ++used) {
+      Holders begun = never;  // the same with the module before i, by who has i
+      for (std::size_t before = 0; before <= kPool; ++before) {
+        for (std::size_t after = 0; after <= kPool; ++after) {
+          lower(begun[after], ended[i][used][before], added_at(i, before, after));
+        }
+      }
+      lower(ended[i + 1][used][kPool], begun[kPool], graph_.pool_time[chain_.vertices[i]]);
+      for (std::size_t calls = 1; calls <= 2 && used + calls <= max_calls; ++calls) {
+        const Row& row = intervals_[calls - 1][i];
+        for (std::size_t j = 0; j < row.size(); ++j) {
+          lower(ended[i + j + 1][used + calls][row[j].price], begun[row[j].price], row[j].cost);
+        }
+      }
+    }
+  }
+  Amount best = Relaxed::kNever;
+  for (const Holders& holders : ended[length]) {
+    best = std::min(best, *std::min_element(holders.begin(), holders.end()));
+  }
+  return best;
+}
+
+}  // namespace cleave::latency

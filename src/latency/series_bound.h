@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "latency/module.h"
+#include "latency/relaxed.h"
+
+namespace cleave::latency {
+
+/// A lower bound for the makespan from the operators of a path that nothing goes around: a chain
+/// c₀ < c₁ < …, and between neighbours a Module, whose parallel branches are all charged at once.
+/// What comes after one of the chain and before the next cannot be elsewhere in time, so a plan
+/// takes one after the other: the calls and pool operators that have the chain, and, between two
+/// of these, what neither has of the module. Operators that are not between two of the chain are
+/// not charged; their memory is, where a colocated operator is.
+///
+/// A dynamic program over (position in the chain, calls used, price of memory in the last call).
+/// With two slots, two neighbouring calls may be of one accelerator; then its memory holds both.
+/// O(length · (calls · (window + prices²) + window²)) and the modules.
+class SeriesBound {
+ public:
+  /// REQUIRES: `chain` is not empty and comes from chain_of(); graph outlives this.
+  SeriesBound(const Relaxed& graph, std::vector<Vertex> chain);
+
+  /// The bound; kNever: the problem has no plan.
+  [[nodiscard]] Amount compute() const;
+
+ private:
+  // Who has a chain's vertex: a call whose memory has the price of that number, or the pool.
+  static constexpr std::size_t kPrices = 24;
+  static constexpr std::size_t kPool = kPrices;
+
+  // An interval of the chain that is one call's, or two calls' of one accelerator.
+  struct Interval {
+    Amount fixed = 0;  ///< computing, and moving what has to be moved
+    Amount memory = 0;
+    std::size_t price = 0;          ///< of memory: the one that tells most
+    Amount cost = Relaxed::kNever;  ///< at that price, without what the modules at its ends add
+  };
+  using Row = std::vector<Interval>;  // by end − begin − 1
+
+  void charge_memory();
+  void choose_prices();
+  void build_modules();
+  void build_intervals();
+  void build_pairs();
+  [[nodiscard]] Amount moved(std::int32_t begin, std::int32_t end) const;
+  [[nodiscard]] Amount added_at(std::size_t position, std::size_t before, std::size_t after) const;
+  [[nodiscard]] Amount ends_add(std::size_t begin, std::size_t end, std::size_t price) const;
+
+  const Relaxed& graph_;
+  Path chain_;
+  std::vector<Amount> charged_;               // [vertices]: memory it stands for
+  std::vector<Multiplier> prices_;            // [kPrices]
+  std::vector<std::vector<Amount>> modules_;  // [position][before × (kPrices + 1) + after]
+  std::vector<std::vector<Amount>> pairs_;    // [position][price]: between calls of one accelerator
+  std::array<std::vector<Row>, 2> intervals_;  // [calls − 1][begin]
+};
+
+/// The vertices of a path that no path between two others of it goes around.
+[[nodiscard]] std::vector<Vertex> chain_of(const Relaxed& graph, const std::vector<Vertex>& path);
+
+}  // namespace cleave::latency
