@@ -57,8 +57,20 @@ export function deviceColour(device: number): string {
   return hues[device] ?? turned(device);
 }
 
-/** `share` of colour a over colour b. */
+const mixed = new Map<string, string>();
+
+/** `share` of colour a over colour b; remembered, since drawing asks thousands of times a frame. */
 export function mix(a: string, b: string, share: number): string {
+  const key = `${a}${b}${share}`;
+  let result = mixed.get(key);
+  if (result === undefined) {
+    result = compute(a, b, share);
+    mixed.set(key, result);
+  }
+  return result;
+}
+
+function compute(a: string, b: string, share: number): string {
   const part = (text: string, i: number) => parseInt(text.slice(1 + 2 * i, 3 + 2 * i), 16);
   let result = "#";
   for (let i = 0; i < 3; ++i) {

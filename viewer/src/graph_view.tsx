@@ -1,10 +1,11 @@
 // The drawn graph: a canvas that pans and zooms, so that thousands of boxes move smoothly.
 
 import { select } from "d3-selection";
+import { curveMonotoneX, curveMonotoneY, line as lineThrough } from "d3-shape";
 import { zoom, zoomIdentity, type ZoomBehavior, type ZoomTransform } from "d3-zoom";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { deviceColour, mix, onSchemeChange, scheme } from "./colours";
-import { operatorName } from "./hierarchy";
+import { operatorName, type Tree } from "./hierarchy";
 import type { Point } from "./layout";
 import { boxAt, type Scene, type SceneBox, type SceneLine } from "./scene";
 import { formatBytes, formatTime, plural, printable } from "./text";
@@ -28,8 +29,8 @@ interface Props {
 }
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
-const READABLE = 0.45; // below this scale, words are left out
 const DIM = 0.16;
+const FAR = 0.3; // at smaller scales there is no room for arrow heads and round corners
 
 export function GraphView(props: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -67,6 +68,67 @@ export function GraphView(props: Props) {
   );
 }
 
+type BoxKind = "open" | "closed" | "operator";
+
+function kindOf(box: SceneBox, tree: Tree): BoxKind {
+  return box.open ? "open" : tree.kind[box.node] === "operator" ? "operator" : "closed";
+}
+
+function hueOf(device: number): string {
+  return device < 0 ? scheme().muted : deviceColour(device);
+}
+
+function fillOf(kind: BoxKind, device: number): string {
+  return mix(hueOf(device), scheme().surface, { open: 0.06, closed: 0.2, operator: 0.13 }[kind]);
+}
+
+// Lines between stages run along the pipeline, all others down or up.
+function isAcross(line: SceneLine, wide: boolean): boolean {
+  return line.label !== null && wide;
+}
+
+function runsBack(line: SceneLine, wide: boolean): boolean {
+  const [start, end] = [line.points[0]!, line.points[line.points.length - 1]!];
+  return line.label !== null && (wide ? start.x > end.x : start.y > end.y);
+}
+
+// A smooth line through all points, which never turns back on its way along or down.
+function shape(line: SceneLine, wide: boolean): Path2D {
+  const curve = isAcross(line, wide) ? curveMonotoneX : curveMonotoneY;
+  return new Path2D(lineThrough<Point>((p) => p.x, (p) => p.y).curve(curve)(line.points)!);
+}
+
+// A scene in few strokes: what has the same look in one path, outer boxes first.
+interface Afar {
+  scene: Scene;
+  boxes: { kind: BoxKind; device: number; path: Path2D }[];
+  lines: { device: number; back: boolean; path: Path2D }[];
+}
+
+function gather(scene: Scene, tree: Tree, wide: boolean): Afar {
+  const boxes = new Map<string, Afar["boxes"][number] & { depth: number }>();
+  for (const box of scene.boxes) {
+    let depth = 0;
+    for (let at = tree.parent[box.node]!; at >= 0; at = tree.parent[at]!) ++depth;
+    const kind = kindOf(box, tree);
+    const device = tree.device[box.node]!;
+    const key = `${depth} ${kind} ${device}`;
+    const group = boxes.get(key) ?? { depth, kind, device, path: new Path2D() };
+    group.path.rect(box.x, box.y, box.width, box.height);
+    boxes.set(key, group);
+  }
+  const lines = new Map<string, Afar["lines"][number]>();
+  for (const line of scene.lines) {
+    const device = tree.device[line.holder]!;
+    const back = runsBack(line, wide);
+    const key = `${device} ${back}`;
+    const group = lines.get(key) ?? { device, back, path: new Path2D() };
+    group.path.addPath(shape(line, wide));
+    lines.set(key, group);
+  }
+  return { scene, boxes: [...boxes.values()].sort((a, b) => a.depth - b.depth), lines: [...lines.values()] };
+}
+
 class Painter implements GraphHandle {
   private readonly context: CanvasRenderingContext2D;
   private readonly behaviour: ZoomBehavior<HTMLCanvasElement, unknown>;
@@ -78,6 +140,9 @@ class Painter implements GraphHandle {
   private height = 0;
   private fitted = false;
   private readonly fitting = new Map<string, string>();
+  private readonly widths = new Map<string, number>();
+  private afar: Afar | null = null;
+  private readonly paths = new WeakMap<SceneLine, Path2D>();
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.context = canvas.getContext("2d")!;
@@ -210,12 +275,17 @@ class Painter implements GraphHandle {
     const { scene } = this.props;
     const seen = (box: { x: number; y: number; width: number; height: number }) =>
       box.x <= right && box.x + box.width >= left && box.y <= bottom && box.y + box.height >= top;
-    for (const box of scene.boxes) if (seen(box)) this.drawBox(box);
-    for (const line of scene.lines) {
-      if (line.left <= right && line.right >= left && line.top <= bottom && line.bottom >= top) {
-        this.drawLine(line);
+    if (transform.k < FAR) {
+      this.drawFromAfar(scene);
+    } else {
+      for (const box of scene.boxes) if (seen(box)) this.drawBox(box);
+      for (const line of scene.lines) {
+        if (line.left <= right && line.right >= left && line.top <= bottom && line.bottom >= top) {
+          this.drawLine(line);
+        }
       }
     }
+    for (const box of scene.boxes) if (seen(box)) this.drawTitle(box);
     context.globalAlpha = 1;
     for (const line of scene.lines) {
       if (line.label && line.left <= right && line.right >= left) this.drawWords(line);
@@ -231,46 +301,69 @@ class Painter implements GraphHandle {
   private drawBox(box: SceneBox): void {
     const { context } = this;
     const { tree } = this.props!.view;
-    const colours = scheme();
     const device = tree.device[box.node]!;
-    const hue = device < 0 ? colours.muted : deviceColour(device);
-    const operator = tree.kind[box.node] === "operator";
+    const kind = kindOf(box, tree);
     context.globalAlpha = this.dimmed(device) ? DIM : 1;
     context.beginPath();
-    context.roundRect(box.x, box.y, box.width, box.height, operator ? 6 : 10);
-    context.fillStyle = mix(hue, colours.surface, box.open ? 0.06 : operator ? 0.13 : 0.2);
+    context.roundRect(box.x, box.y, box.width, box.height, kind === "operator" ? 6 : 10);
+    context.fillStyle = fillOf(kind, device);
     context.fill();
     context.lineWidth = box.open ? 1 : 1.25;
-    context.strokeStyle = mix(hue, colours.surface, box.open ? 0.45 : 0.75);
+    context.strokeStyle = mix(hueOf(device), scheme().surface, box.open ? 0.45 : 0.75);
     context.stroke();
-    // A word that would be a speck is not worth its time.
-    if (this.transform.k * (box.open ? Math.min(box.width / 150, 6) : 1) > READABLE) {
-      this.drawTitle(box, operator, hue);
-    }
   }
 
-  private drawTitle(box: SceneBox, operator: boolean, hue: string): void {
+  // When all is in sight, what looks alike is drawn in one go: thousands of strokes would stutter.
+  private drawFromAfar(scene: Scene): void {
+    const { context } = this;
+    const { tree } = this.props!.view;
+    if (this.afar?.scene !== scene) this.afar = gather(scene, tree, this.props!.view.wide);
+    for (const { kind, device, path } of this.afar.boxes) {
+      context.globalAlpha = this.dimmed(device) ? DIM : 1;
+      context.fillStyle = fillOf(kind, device);
+      context.fill(path);
+      context.lineWidth = 1;
+      context.strokeStyle = mix(hueOf(device), scheme().surface, kind === "open" ? 0.45 : 0.75);
+      if (kind !== "operator") context.stroke(path);
+    }
+    context.lineWidth = 1.2;
+    for (const { device, back, path } of this.afar.lines) {
+      context.globalAlpha = this.dimmed(device) ? DIM : 1;
+      context.strokeStyle = mix(hueOf(device), scheme().muted, 0.4);
+      context.setLineDash(back ? [5, 4] : []);
+      context.stroke(path);
+    }
+    context.setLineDash([]);
+  }
+
+  private drawTitle(box: SceneBox): void {
     const { context } = this;
     const { view } = this.props!;
     const { tree } = view;
-    const colours = scheme();
+    const operator = tree.kind[box.node] === "operator";
+    const { k } = this.transform;
     const pad = operator ? 8 : 12;
+    const room = box.width - 2 * pad;
+    // Seen from afar, titles grow as far as their boxes let them.
+    const most = box.open ? 24 : operator ? 11.5 : 17;
+    let size = Math.min(Math.max(operator ? 11.5 : 12, 10 / k), most);
+    // A word that would be a speck is not worth its time.
+    if (size * k < 4.5) return;
+    const colours = scheme();
+    const device = tree.device[box.node]!;
+    context.globalAlpha = this.dimmed(device) ? DIM : 1;
     context.textBaseline = "middle";
     context.textAlign = "left";
-    if (box.open) {
-      // Titles of large boxes stay readable from afar.
-      const size = Math.max(12, Math.min(12 / this.transform.k, 26, box.width / 14));
+    context.font = `${operator ? 400 : 600} ${size}px ${FONT}`;
+    context.fillStyle = box.open ? mix(hueOf(device), colours.ink, 0.35) : colours.ink;
+    const label = printable(tree.label[box.node]!);
+    const title = operator ? label : `${box.open ? "▾" : "▸"} ${label}`;
+    if (!operator && size > 12) {
+      size = Math.max(12, size * Math.min(1, room / this.widthOf(title)));
       context.font = `600 ${size}px ${FONT}`;
-      context.fillStyle = mix(hue, colours.ink, 0.35);
-      const text = this.fitText(`▾ ${printable(tree.label[box.node]!)}`, box.width - 2 * pad);
-      context.fillText(text, box.x + pad, box.y + 16);
-      return;
     }
-    context.fillStyle = colours.ink;
     if (operator) {
-      context.font = `11.5px ${FONT}`;
-      context.fillText(this.fitText(printable(tree.label[box.node]!), box.width - 2 * pad - 46),
-        box.x + pad, box.y + box.height / 2 + 0.5);
+      context.fillText(this.fitText(label, room - 46), box.x + pad, box.y + box.height / 2 + 0.5);
       context.textAlign = "right";
       context.fillStyle = colours.muted;
       context.font = `10px ${FONT}`;
@@ -279,9 +372,10 @@ class Painter implements GraphHandle {
         box.y + box.height / 2 + 0.5);
       return;
     }
-    context.font = `600 12px ${FONT}`;
-    context.fillText(this.fitText(`▸ ${printable(tree.label[box.node]!)}`, box.width - 2 * pad),
-      box.x + pad, box.y + 17);
+    const alone = !box.open && size > 13; // no room for a second line
+    const y = alone ? box.y + box.height / 2 : box.y + (box.open ? 16 : 17);
+    context.fillText(this.fitText(title, room), box.x + pad, y + 0.5);
+    if (box.open || alone) return;
     context.font = `11px ${FONT}`;
     context.fillStyle = colours.muted;
     context.fillText(`${plural(tree.size[box.node]!, "operator")} · ${formatTime(view.timeOf(box.node))}`,
@@ -290,6 +384,7 @@ class Painter implements GraphHandle {
 
   private drawLine(line: SceneLine): void {
     const { context } = this;
+    const { points } = line;
     const { tree } = this.props!.view;
     const colours = scheme();
     const device = tree.device[line.holder]!;
@@ -298,36 +393,33 @@ class Painter implements GraphHandle {
     const apart = this.props!.device !== null &&
       !ends.some((node) => tree.device[node] === this.props!.device || tree.device[node]! < 0);
     context.globalAlpha = apart ? DIM : 1;
-    const hue = border || device < 0 ? colours.muted : mix(deviceColour(device), colours.muted, 0.4);
+    const hue = mix(hueOf(border ? -1 : device), colours.muted, 0.4);
     context.strokeStyle = line.link ? hue : mix(hue, colours.surface, 0.5);
     context.lineWidth = border ? 1.6 : 1.1;
-    const back = border && ends.length === 2 && line.points[0]!.x > line.points[line.points.length - 1]!.x;
-    context.setLineDash(back ? [5, 4] : []);
-    this.trace(line.points);
-    context.stroke();
+    context.setLineDash(runsBack(line, this.props!.view.wide) ? [5, 4] : []);
+    context.stroke(this.pathOf(line));
     context.setLineDash([]);
-    if (this.transform.k > 0.3) this.drawHead(line.points);
+    this.drawHead(points, isAcross(line, this.props!.view.wide));
   }
 
-  // A smooth line: straight at the ends, and rounded at the points between.
-  private trace(points: Point[]): void {
-    const { context } = this;
-    context.beginPath();
-    context.moveTo(points[0]!.x, points[0]!.y);
-    for (let i = 1; i + 1 < points.length; ++i) {
-      const [a, b] = [points[i]!, points[i + 1]!];
-      const last = i + 2 === points.length;
-      const end = last ? b : { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-      context.quadraticCurveTo(a.x, a.y, end.x, end.y);
+  // Remembered, since shaping a line takes longer than drawing it.
+  private pathOf(line: SceneLine): Path2D {
+    let path = this.paths.get(line);
+    if (!path) {
+      path = shape(line, this.props!.view.wide);
+      this.paths.set(line, path);
     }
-    if (points.length === 2) context.lineTo(points[1]!.x, points[1]!.y);
+    return path;
   }
 
-  private drawHead(points: Point[]): void {
+  // Lines arrive along the flow.
+  private drawHead(points: Point[], across: boolean): void {
     const { context } = this;
     const end = points[points.length - 1]!;
     const before = points[points.length - 2]!;
-    const angle = Math.atan2(end.y - before.y, end.x - before.x);
+    const angle = across ? (end.x >= before.x ? 0 : Math.PI)
+      : before.y === end.y ? (end.x >= before.x ? 0 : Math.PI)
+      : (end.y >= before.y ? 1 : -1) * (Math.PI / 2);
     const size = 6;
     context.fillStyle = context.strokeStyle;
     context.beginPath();
@@ -344,8 +436,8 @@ class Painter implements GraphHandle {
     if (!link || !label) return;
     const { context } = this;
     const colours = scheme();
-    const size = Math.max(11, Math.min(10.5 / this.transform.k, 15));
-    if (size * this.transform.k < 6) return;
+    const size = Math.max(11, Math.min(9 / this.transform.k, 15));
+    if (size * this.transform.k < 5.5) return;
     context.globalAlpha = 1;
     context.font = `${size}px ${FONT}`;
     const words = link.sized > 0 ? formatBytes(link.bytes) : plural(link.tensors, "tensor");
@@ -378,7 +470,7 @@ class Painter implements GraphHandle {
       context.moveTo(start.x, start.y);
       context.bezierCurveTo(start.x, start.y + down, end.x, end.y + up, end.x, end.y);
       context.stroke();
-      this.drawHead([{ x: end.x, y: end.y + up }, end]);
+      this.drawHead([{ x: end.x, y: end.y + up }, end], false);
     }
   }
 
@@ -392,6 +484,16 @@ class Painter implements GraphHandle {
     context.beginPath();
     context.roundRect(box.x - 2, box.y - 2, box.width + 4, box.height + 4, 9);
     context.stroke();
+  }
+
+  private widthOf(text: string): number {
+    const key = `${this.context.font}|${text}`;
+    let width = this.widths.get(key);
+    if (width === undefined) {
+      width = this.context.measureText(text).width;
+      this.widths.set(key, width);
+    }
+    return width;
   }
 
   // The text, shortened until it fits; remembered, since measuring is slow.

@@ -28,9 +28,9 @@ export interface Arrangement {
 export const HEADER = 30; // height of an open box's title
 const MARGIN = 14;
 const CLOSED = { width: 190, height: 46 };
-const OPERATOR = { width: 168, height: 30 };
+const OPERATOR = { width: 172, height: 30 };
 const PORT = { width: 1, height: 1 };
-const WORDS = { width: 92, height: 18, labelpos: "c" };
+const WORDS = { width: 76, height: 18, labelpos: "c" };
 const LANE = 11; // between what flows forward and what flows back
 // Beyond this many links, the best order of the boxes is not worth the wait.
 const MANY_LINKS = 400;
@@ -59,7 +59,7 @@ export class Layouts {
   of(node: number): Arrangement {
     let arrangement = this.known.get(node);
     if (!arrangement) {
-      arrangement = this.isTwoPasses(node) ? this.sideBySide(node) : this.layered(node);
+      arrangement = this.isTwoPasses(node) ? this.twoPasses(node) : this.layered(node);
       this.known.set(node, arrangement);
     }
     return arrangement;
@@ -74,27 +74,32 @@ export class Layouts {
     return this.tree.kind[this.tree.children[node]![0]!] === "stage" || node === this.tree.root;
   }
 
-  // Forward to the left, backward to the right: the one flows down and the other up.
-  private sideBySide(node: number): Arrangement {
+  // Forward to the left, backward to the right: the one flows down and the other up. While both are
+  // closed they stand one above the other, and the stage stays narrow.
+  private twoPasses(node: number): Arrangement {
     const [forward, backward] = this.tree.children[node]! as [number, number];
     const a = this.size(forward);
     const b = this.size(backward);
-    const inner = Math.max(a.height, b.height);
-    const gap = 40;
-    const left = { x: MARGIN, y: HEADER + (inner - a.height) / 2 };
-    const right = { x: MARGIN + a.width + gap, y: HEADER + (inner - b.height) / 2 };
+    const stacked = !this.isOpen(forward) && !this.isOpen(backward);
+    const gap = stacked ? 26 : 40;
+    const width = stacked ? Math.max(a.width, b.width) : a.width + gap + b.width;
+    const height = stacked ? a.height + gap + b.height : Math.max(a.height, b.height);
+    const first = { x: MARGIN, y: HEADER + (stacked ? 0 : (height - a.height) / 2) };
+    const second = stacked
+      ? { x: MARGIN, y: HEADER + a.height + gap }
+      : { x: MARGIN + a.width + gap, y: HEADER + (height - b.height) / 2 };
+    const middle = HEADER + height / 2;
     const routes: Route[] = (this.links.inside.get(node) ?? []).map((link) => {
-      const points = [
-        { x: left.x + a.width, y: HEADER + inner / 2 },
-        { x: right.x, y: HEADER + inner / 2 },
-      ];
+      const points = stacked
+        ? [{ x: MARGIN + width / 2, y: HEADER + a.height }, { x: MARGIN + width / 2, y: second.y }]
+        : [{ x: first.x + a.width, y: middle }, { x: second.x, y: middle }];
       return { link, from: link.from, to: link.to, label: null,
         points: link.from === forward ? points : points.reverse() };
     });
     return {
-      width: right.x + b.width + MARGIN,
-      height: HEADER + inner + MARGIN,
-      places: new Map([[forward, left], [backward, right]]),
+      width: width + 2 * MARGIN,
+      height: HEADER + height + MARGIN,
+      places: new Map([[forward, first], [backward, second]]),
       routes,
     };
   }
@@ -120,7 +125,7 @@ export class Layouts {
     graph.setGraph({
       rankdir: flow,
       nodesep: stages ? 40 : 22,
-      ranksep: stages ? 30 : 32,
+      ranksep: stages ? 18 : 32,
       edgesep: 14,
       marginx: MARGIN,
       marginy: MARGIN,

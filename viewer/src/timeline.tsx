@@ -254,6 +254,7 @@ class Painter {
       context.fillStyle = mix(colours.line, colours.surface, 0.6);
       context.fillRect(at, AXIS - 8, 1, height - AXIS + 8);
       context.fillStyle = colours.muted;
+      context.textAlign = time === 0 ? "left" : "center";
       context.fillText(time === 0 ? "0" : formatTime(time), at, 9);
     }
   }

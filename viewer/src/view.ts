@@ -7,7 +7,7 @@ import { buildLinks, Wiring, type Links } from "./links";
 
 // So many boxes may be opened at once: more make neither a quick page nor a picture.
 export const MOST_BOXES = 2500;
-const FIRST_BOXES = 90;
+const FIRST_BOXES = 60;
 
 export class View {
   readonly tree: Tree;
@@ -18,7 +18,7 @@ export class View {
   private readonly times = new Map<number, number>();
   private names: string[] | null = null;
 
-  constructor(readonly placed: Placed, wide: boolean) {
+  constructor(readonly placed: Placed, readonly wide: boolean) {
     this.tree = buildTree(placed);
     this.links = buildLinks(this.tree, placed.tensors);
     this.wiring = new Wiring(placed.tensors, this.tree.numOperators);
