@@ -9,8 +9,11 @@ constexpr double kTolerance = 1e-9;
 
 }  // namespace
 
-CoverMaster::CoverMaster(std::vector<double> costs, std::vector<double> counts)
-    : costs_(std::move(costs)), counts_(std::move(counts)) {
+CoverMaster::CoverMaster(std::vector<double> costs, std::vector<double> surplus_costs,
+                         std::vector<double> counts)
+    : costs_(std::move(costs)),
+      surplus_costs_(std::move(surplus_costs)),
+      counts_(std::move(counts)) {
   const std::size_t rows = costs_.size();
   const std::size_t n = size();
   basic_.assign(2 * rows + counts_.size(), false);
@@ -32,7 +35,9 @@ void CoverMaster::add(std::size_t kind, Column column) {
 }
 
 double CoverMaster::cost(std::size_t variable) const {
-  return variable < costs_.size() ? costs_[variable] : 0.0;
+  const std::size_t rows = costs_.size();
+  if (variable < rows) return costs_[variable];
+  return variable < 2 * rows ? surplus_costs_[variable - rows] : 0.0;
 }
 
 double CoverMaster::excess(std::size_t kind, const Column& column) const {
@@ -44,7 +49,7 @@ double CoverMaster::excess(std::size_t kind, const Column& column) const {
 double CoverMaster::reduced_cost(std::size_t variable) const {
   const std::size_t rows = costs_.size();
   if (variable < rows) return costs_[variable] - dual_[variable];
-  if (variable < 2 * rows) return dual_[variable - rows];
+  if (variable < 2 * rows) return surplus_costs_[variable - rows] + dual_[variable - rows];
   if (variable < 2 * rows + counts_.size()) return -dual_[variable - rows];
   const auto& [kind, column] = columns_[variable - 2 * rows - counts_.size()];
   return -excess(kind, column);
@@ -130,10 +135,7 @@ double CoverMaster::objective() const {
 }
 
 std::vector<double> CoverMaster::duals() const {
-  std::vector<double> result(dual_.begin(),
-                             dual_.begin() + static_cast<std::ptrdiff_t>(costs_.size()));
-  for (double& dual : result) dual = std::max(0.0, dual);
-  return result;
+  return {dual_.begin(), dual_.begin() + static_cast<std::ptrdiff_t>(costs_.size())};
 }
 
 }  // namespace cleave::bounds

@@ -9,8 +9,9 @@ namespace cleave::bounds {
 
 /// The linear program of covering rows with columns, at most `counts[q]` of kind q:
 ///
-///   minimise  Σ cost_v · short_v
-///   so that   Σ_j a_vj · x_j + short_v ≥ 1 for every row v,  Σ_{j of kind q} x_j ≤ counts_q
+///   minimise  Σ cost_v · short_v + surplus_cost_v · surplus_v
+///   so that   Σ_j a_vj · x_j + short_v − surplus_v = 1 for every row v,
+///             Σ_{j of kind q} x_j ≤ counts_q
 ///
 /// Its duals say which rows are hard to cover. They come in floating point and are only ever used
 /// as a proposal: whoever uses them has to prove what they claim anew, in integers.
@@ -20,8 +21,9 @@ class CoverMaster {
  public:
   using Column = std::vector<std::pair<std::uint32_t, double>>;  // (row, a_vj), a_vj in (0, 1]
 
-  /// Costs are > 0.
-  CoverMaster(std::vector<double> costs, std::vector<double> counts);
+  /// Costs are > 0, surplus costs ≥ 0: duals lie between −surplus_cost_v and cost_v.
+  CoverMaster(std::vector<double> costs, std::vector<double> surplus_costs,
+              std::vector<double> counts);
 
   void add(std::size_t kind, Column column);
   /// Ends at the optimum or after so many pivots.
@@ -29,7 +31,7 @@ class CoverMaster {
 
   /// What is short at the current basis.
   [[nodiscard]] double objective() const;
-  /// [rows], clamped to ≥ 0.
+  /// [rows]
   [[nodiscard]] std::vector<double> duals() const;
   /// By how much the column's dual value exceeds its kind's price: it may improve where positive.
   [[nodiscard]] double excess(std::size_t kind, const Column& column) const;
@@ -42,7 +44,7 @@ class CoverMaster {
   [[nodiscard]] std::vector<double> direction(std::size_t variable) const;
   void pivot(std::size_t variable, std::size_t row, const std::vector<double>& direction);
 
-  std::vector<double> costs_;   // [rows]
+  std::vector<double> costs_, surplus_costs_;  // [rows]
   std::vector<double> counts_;  // [kinds]
   std::vector<std::pair<std::size_t, Column>> columns_;
   std::vector<std::size_t> basis_;  // [size()]

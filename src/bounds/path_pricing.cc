@@ -1,6 +1,7 @@
 #include "cleave/bounds/path_pricing.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <numeric>
 #include <unordered_map>
@@ -15,7 +16,6 @@ using reduce::Node;
 constexpr std::size_t kMaxWidth = 16;        // open edges remembered
 constexpr std::size_t kMaxStates = 1 << 14;  // in front of one node
 constexpr std::size_t kMaxAllStates = 1 << 21;
-constexpr std::size_t kMaxLabels = 1 << 12;                  // in front of one node
 constexpr std::int64_t kResolution = std::int64_t{1} << 30;  // of the threshold
 constexpr std::int64_t kMaxLoadPrice = std::int64_t{1} << 24;
 constexpr std::uint32_t kNoTrail = 0xffffffff;
@@ -137,6 +137,15 @@ bool PathPricing::build_states(std::size_t width) {
     open.erase(lightest);
   }
 
+  watched_.assign(graph_.edges.size(), 1);
+  for (std::uint32_t e = 0; e < graph_.edges.size(); ++e) {
+    if (graph_.weight(kind_, e) == 0 || dropped[e]) watched_[e] = 0;
+  }
+  for (Node v = 0; v < graph_.num_nodes; ++v) {
+    const auto edges = graph_.edges_of(v);
+    for (std::size_t index = 32; index < edges.size(); ++index) watched_[edges[index]] = 0;
+  }
+
   // A state has two bits for each slot: pins so far all out, all in, mixed. A free slot is 0.
   constexpr std::uint64_t kMixed = 2;
   std::vector<std::uint8_t> slot_taken(width, 0);
@@ -173,13 +182,16 @@ bool PathPricing::build_states(std::size_t width) {
         if (in == 1 && !graph_.is_allowed(v, kind_)) continue;
         std::uint64_t to = state;
         step.load[in] = in == 1 ? graph_.time(v, kind_, 0) : 0;
-        for (const std::uint32_t e : graph_.edges_of(v)) {
+        const auto edges = graph_.edges_of(v);
+        for (std::size_t index = 0; index < edges.size(); ++index) {
+          const std::uint32_t e = edges[index];
           if (graph_.weight(kind_, e) == 0 || dropped[e]) continue;
           const int shift = 2 * slot_of[e];
           const bool opens = std::find(opening.begin(), opening.end(), e) != opening.end();
           std::uint64_t code = opens ? in : (state >> shift) & 3;
           if (code != kMixed && code != in) {
             step.load[in] += graph_.weight(kind_, e);
+            if (watched_[e] != 0) step.cut[in] |= std::uint32_t{1} << index;
             code = kMixed;
           }
           if (last[e] == i) code = 0;
@@ -219,43 +231,39 @@ struct Units {
 
 }  // namespace
 
-PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amount threshold,
-                                      std::int64_t enough, std::uint64_t& effort,
-                                      const base::Deadline& deadline) {
+PathPricing::Completion PathPricing::complete(std::span<const std::int64_t> weights,
+                                              Amount threshold, std::int64_t load_price) const {
   const Units units(threshold);
-  // What can still be added, less a price on load: one table for each price.
-  struct Completion {
-    std::int64_t load_price;
-    std::int64_t bound;  // of all sets
-    std::vector<std::vector<std::int64_t>> value;
-  };
-  const auto complete = [&](std::int64_t load_price) {
-    Completion table{load_price, 0, {}};
-    table.value.resize(order_.size() + 1);
-    table.value.back().assign(1, 0);
-    for (std::size_t i = order_.size(); i-- > 0;) {
-      const auto& after = table.value[i + 1];
-      auto& value = table.value[i];
-      value.reserve(layers_[i].size());
-      for (const Step& step : layers_[i]) {
-        std::int64_t best = after[step.to[0]] - load_price * units.of(step.load[0]);
-        if (step.to[1] != kNone) {
-          best = std::max(
-              best, weights[order_[i]] + after[step.to[1]] - load_price * units.of(step.load[1]));
-        }
-        value.push_back(best);
+  Completion table{load_price, 0, {}};
+  table.value.resize(order_.size() + 1);
+  table.value.back().assign(1, 0);
+  for (std::size_t i = order_.size(); i-- > 0;) {
+    const auto& after = table.value[i + 1];
+    auto& value = table.value[i];
+    value.reserve(layers_[i].size());
+    for (const Step& step : layers_[i]) {
+      std::int64_t best = after[step.to[0]] - load_price * units.of(step.load[0]);
+      if (step.to[1] != kNone) {
+        best = std::max(
+            best, weights[order_[i]] + after[step.to[1]] - load_price * units.of(step.load[1]));
       }
+      value.push_back(best);
     }
-    table.bound = table.value[0][0] + load_price * units.threshold;
-    effort += order_.size();
-    return table;
-  };
+  }
+  table.bound = table.value[0][0] + load_price * units.threshold;
+  return table;
+}
 
-  // The bound is convex in the price: walk down, with shrinking steps.
+// A few prices near the one with the least bound, that one first. The bound is convex in the price:
+// walk down, with shrinking steps, until it is `enough`.
+std::vector<PathPricing::Completion> PathPricing::completions(std::span<const std::int64_t> weights,
+                                                              Amount threshold, std::int64_t enough,
+                                                              std::uint64_t& effort) const {
+  const Units units(threshold);
   std::vector<Completion> tables;
   const std::int64_t first_price = std::clamp<std::int64_t>(
       enough / std::max<std::int64_t>(1, units.threshold), 1, kMaxLoadPrice);
-  tables.push_back(complete(first_price));
+  tables.push_back(complete(weights, threshold, first_price));
   std::size_t best = 0;
   const auto try_price = [&](double price) {
     const auto load_price =
@@ -263,7 +271,7 @@ PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amo
     for (const Completion& table : tables) {
       if (table.load_price == load_price) return false;
     }
-    tables.push_back(complete(load_price));
+    tables.push_back(complete(weights, threshold, load_price));
     if (tables.back().bound >= tables[best].bound) return false;
     best = tables.size() - 1;
     return true;
@@ -278,16 +286,45 @@ PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amo
       if (moved) break;
     }
   }
-  Price result;
-  if (tables[best].bound <= enough) {
-    result.most = enough;
-    return result;
-  }
+  effort += tables.size() * order_.size();
   // The best few prune nearly as well as all.
   std::sort(tables.begin(), tables.end(),
             [](const Completion& a, const Completion& b) { return a.bound < b.bound; });
   constexpr std::size_t kTables = 4;
   if (tables.size() > kTables) tables.resize(kTables);
+  return tables;
+}
+
+std::vector<std::uint8_t> PathPricing::edges_cut_above(std::span<const std::int64_t> weights,
+                                                       Amount threshold, std::int64_t weight,
+                                                       std::uint64_t& effort,
+                                                       const base::Deadline& deadline) {
+  std::vector<std::uint8_t> cut(graph_.edges.size());
+  for (std::size_t e = 0; e < cut.size(); ++e) cut[e] = watched_[e] == 0;
+  const auto price = search(weights, threshold, weight, &cut, effort, deadline);
+  if (price.cut_short && deadline.reached()) cut.assign(cut.size(), 1);
+  return cut;
+}
+
+PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amount threshold,
+                                      std::int64_t enough, std::uint64_t& effort,
+                                      const base::Deadline& deadline) {
+  return search(weights, threshold, enough, nullptr, effort, deadline);
+}
+
+// Marks in `cut`, where given, the edges that some set heavier than `enough` may cut: those cut by
+// a step of a label that is not hopeless. Where a label is dropped for a better one of its state,
+// the better one takes the same steps from there on.
+PathPricing::Price PathPricing::search(std::span<const std::int64_t> weights, Amount threshold,
+                                       std::int64_t enough, std::vector<std::uint8_t>* cut,
+                                       std::uint64_t& effort, const base::Deadline& deadline) {
+  const Units units(threshold);
+  const std::vector<Completion> tables = completions(weights, threshold, enough, effort);
+  Price result;
+  if (tables.front().bound <= enough) {
+    result.most = enough;
+    return result;
+  }
 
   struct Label {
     StateId state;
@@ -317,7 +354,12 @@ PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amo
                          table.load_price * (units.threshold - to.load) <=
                      enough;
             });
-        if (!hopeless) grown.push_back(to);
+        if (hopeless) continue;
+        grown.push_back(to);
+        if (cut == nullptr) continue;
+        for (std::uint32_t rest = step.cut[in]; rest != 0; rest &= rest - 1) {
+          (*cut)[graph_.edges_of(order_[i])[static_cast<std::size_t>(std::countr_zero(rest))]] = 1;
+        }
       }
     }
     effort += grown.size();
@@ -338,10 +380,10 @@ PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amo
         labels.push_back(label);
       }
     }
-    if (labels.size() > kMaxLabels) {
+    if (labels.size() > max_labels_) {
       // One for each of a number of ranges of load: the least load with the most weight.
       result.cut_short = true;
-      for (std::int64_t range = units.threshold / 65536 + 1; labels.size() > kMaxLabels;
+      for (std::int64_t range = units.threshold / 65536 + 1; labels.size() > max_labels_;
            range *= 2) {
         std::size_t kept = 0;
         for (std::size_t j = 1; j < labels.size(); ++j) {

@@ -435,6 +435,55 @@ Contracted reversed(const Contracted& graph) {
   return turned;
 }
 
+Contracted fuse_nodes(const Contracted& graph, std::span<const Node> part_of,
+                      std::size_t num_parts) {
+  Contracted fused = graph;
+  fused.num_nodes = num_parts;
+  fused.members.assign(num_parts, {});
+  fused.memory.assign(num_parts, 0);
+  fused.times.assign(num_parts * graph.num_kinds * graph.phases, 0);
+  fused.allowed.assign(num_parts * graph.num_kinds, 1);
+  for (Node v = 0; v < graph.num_nodes; ++v) {
+    const Node part = part_of[v];
+    auto& members = fused.members[part];
+    members.insert(members.end(), graph.members[v].begin(), graph.members[v].end());
+    fused.memory[part] += graph.memory[v];
+    for (std::size_t q = 0; q < graph.num_kinds; ++q) {
+      fused.allowed[part * graph.num_kinds + q] &= graph.allowed[v * graph.num_kinds + q];
+      for (std::size_t p = 0; p < graph.phases; ++p) {
+        fused.times[(part * graph.num_kinds + q) * graph.phases + p] += graph.time(v, q, p);
+      }
+    }
+  }
+  set_arcs(fused, {});
+  fused.edges.clear();
+  fused.pins.clear();
+  for (auto& row : fused.weights) row.clear();
+  std::map<std::pair<std::uint8_t, std::vector<Node>>, std::size_t> edge_of;
+  std::vector<Node> pins;
+  for (std::uint32_t e = 0; e < graph.edges.size(); ++e) {
+    pins.clear();
+    for (const Node pin : graph.pins_of(e)) pins.push_back(part_of[pin]);
+    std::sort(pins.begin(), pins.end());
+    pins.erase(std::unique(pins.begin(), pins.end()), pins.end());
+    if (pins.size() < 2) continue;
+    const auto [it, is_new] =
+        edge_of.try_emplace(std::pair(graph.edges[e].phase, pins), fused.edges.size());
+    if (is_new) {
+      fused.edges.push_back(Edge{static_cast<std::uint32_t>(fused.pins.size()),
+                                 static_cast<std::uint32_t>(pins.size()),
+                                 part_of[graph.edges[e].producer], graph.edges[e].phase});
+      fused.pins.insert(fused.pins.end(), pins.begin(), pins.end());
+      for (auto& row : fused.weights) row.push_back(0);
+    }
+    for (std::size_t row = 0; row < graph.weights.size(); ++row) {
+      fused.weights[row][it->second] += graph.weights[row][e];
+    }
+  }
+  set_incidence(fused);
+  return fused;
+}
+
 model::Placement expand(const Problem& problem, const Contracted& graph,
                         std::span<const ChainStage> chain) {
   model::Placement placement(problem.graph().num_operators());

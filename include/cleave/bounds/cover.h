@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "cleave/base/limits.h"
@@ -46,40 +48,70 @@ class Cover {
 
  private:
   using Weights = std::vector<std::int64_t>;  // [nodes], sum at most 2^46
+  using Members = std::vector<std::pair<std::uint32_t, double>>;
+  /// The graph with nodes fused that share a device in every placement within some threshold.
+  struct Fused {
+    reduce::Contracted graph;
+    std::vector<reduce::Node> part_of;      ///< [nodes of the original]
+    std::vector<std::uint32_t> part_sizes;  ///< [nodes of the graph]
+  };
+  /// A fused graph and what prices its sets, by kind; built when first asked for.
+  struct Level {
+    std::shared_ptr<const Fused> fused;
+    std::vector<std::unique_ptr<PathPricing>> pricing;
+  };
   struct Column {
     std::size_t kind;
+    std::vector<reduce::Node> nodes;  ///< of the original, ascending
     Amount load;
-    std::vector<std::pair<std::uint32_t, double>> members;
   };
   struct Evaluation {
     bool refuted = false;
     bool stopped = false;
-    double ratio = 0;  // weight of all nodes over what all devices can hold
-    std::vector<Column> columns;
+    bool blurred = false;              ///< the heaviest set is above the threshold: no column
+    double ratio = 0;                  ///< weight of all nodes over what all devices can hold
+    __extension__ __int128 spare = 0;  ///< by how much they can hold more
+    std::vector<std::int64_t> most;    ///< [kinds]: what one device can hold
+    std::vector<std::pair<std::size_t, Members>> columns;  ///< kind, nodes of the fused graph
   };
   /// The most weight that fits into the capacity, nodes being divisible.
   struct Knapsack {
     std::int64_t most = 0;
-    std::vector<std::pair<std::uint32_t, double>> members;
+    Members members;
   };
+  enum class Step { refuted, open, stopped, fused };
 
-  [[nodiscard]] Knapsack fill(std::span<const std::int64_t> weights, std::size_t kind,
-                              bool by_memory, Amount capacity) const;
-  [[nodiscard]] Knapsack fill(std::span<const std::int64_t> weights, std::size_t kind,
-                              Amount threshold) const;
+  [[nodiscard]] static Knapsack fill(const reduce::Contracted& graph,
+                                     std::span<const std::int64_t> weights, std::size_t kind,
+                                     bool by_memory, Amount capacity);
+  [[nodiscard]] static Knapsack fill(const reduce::Contracted& graph,
+                                     std::span<const std::int64_t> weights, std::size_t kind,
+                                     Amount threshold);
   [[nodiscard]] bool prices_cuts(std::size_t kind) const;
+  [[nodiscard]] PathPricing& pricing(std::size_t kind);
+  void choose_level(Amount threshold);
+  [[nodiscard]] Weights weights_on_level(const Weights& weights) const;
+  [[nodiscard]] Weights weights_from_level(const Weights& weights) const;
   [[nodiscard]] Evaluation evaluate(const Weights& weights, Amount threshold, std::uint64_t& effort,
                                     const base::Deadline& deadline);
   void collect(Evaluation& evaluation, Weights weights, std::size_t kind, Amount threshold,
                std::vector<reduce::Node> first, std::uint64_t& effort,
                const base::Deadline& deadline);
-  [[nodiscard]] Amount load_of(std::span<const reduce::Node> set, std::size_t kind) const;
+  bool fuse(const Weights& weights, const Evaluation& evaluation, Amount threshold,
+            std::uint64_t& effort, const base::Deadline& deadline);
+  Step generate(Weights& weights, double negative, Amount threshold, std::uint64_t& effort,
+                std::uint64_t max_effort, const base::Deadline& deadline);
+  [[nodiscard]] Column from_level(std::size_t kind, const std::vector<reduce::Node>& parts) const;
+  [[nodiscard]] std::optional<Members> on_level(const Column& column) const;
 
   const reduce::Contracted& graph_;
-  std::vector<std::unique_ptr<PathPricing>> pricing_;  // [kinds]; built when first asked for
   Weights times_;
   Weights best_;  // that refuted the highest threshold
   std::vector<Column> columns_;
+  std::map<Amount, std::shared_ptr<const Fused>> fused_;  // by the threshold up to which they hold
+  std::size_t max_labels_ = 1 << 12;
+  bool rough_ = true;  // sets above the threshold count as columns: quick, and seldom misleading
+  Level level_;        // the one at work
 };
 
 }  // namespace cleave::bounds

@@ -31,14 +31,26 @@ class PathPricing {
   struct Price {
     std::int64_t most = 0;          ///< no set within the threshold weighs more
     std::vector<reduce::Node> set;  ///< a heavy one; empty where `most` is what was enough
-    bool cut_short = false;         ///< `most` may be far from any set's weight
+    bool cut_short = false;  ///< the set may be above the threshold, `most` above every set's
   };
 
-  /// Weights are ≥ 0 with a sum of at most 2^46. Ends when it is clear that no set weighs more than
+  /// The weights' sizes sum up to at most 2^46. Ends when it is clear that no set weighs more than
   /// `enough`, and returns `enough` then. Adds labels made to `effort`.
   [[nodiscard]] Price price(std::span<const std::int64_t> weights, reduce::Amount threshold,
                             std::int64_t enough, std::uint64_t& effort,
                             const base::Deadline& deadline);
+
+  /// How many pairs of load and weight are told apart in front of a node: more make `most` sharper
+  /// where it was cut short, and take longer.
+  void set_max_labels(std::size_t max_labels) { max_labels_ = max_labels; }
+
+  /// [edges]: 0 where no set within the threshold that weighs more than `weight` holds some but not
+  /// all pins. Weights as for price().
+  [[nodiscard]] std::vector<std::uint8_t> edges_cut_above(std::span<const std::int64_t> weights,
+                                                          reduce::Amount threshold,
+                                                          std::int64_t weight,
+                                                          std::uint64_t& effort,
+                                                          const base::Deadline& deadline);
 
  private:
   using StateId = std::uint32_t;
@@ -47,7 +59,23 @@ class PathPricing {
   struct Step {
     StateId to[2] = {kNone, kNone};
     reduce::Amount load[2] = {0, 0};
+    std::uint32_t cut[2] = {0,
+                            0};  // of the node's first 32 edges, those with pins on both sides now
   };
+  // The most that can still be added, less a price on load.
+  struct Completion {
+    std::int64_t load_price;
+    std::int64_t bound;                            // of all sets
+    std::vector<std::vector<std::int64_t>> value;  // [positions + 1][states]
+  };
+  [[nodiscard]] Price search(std::span<const std::int64_t> weights, reduce::Amount threshold,
+                             std::int64_t enough, std::vector<std::uint8_t>* cut,
+                             std::uint64_t& effort, const base::Deadline& deadline);
+  [[nodiscard]] Completion complete(std::span<const std::int64_t> weights, reduce::Amount threshold,
+                                    std::int64_t load_price) const;
+  [[nodiscard]] std::vector<Completion> completions(std::span<const std::int64_t> weights,
+                                                    reduce::Amount threshold, std::int64_t enough,
+                                                    std::uint64_t& effort) const;
 
   [[nodiscard]] bool build_states(std::size_t width);
 
@@ -55,6 +83,8 @@ class PathPricing {
   std::size_t kind_;
   std::vector<reduce::Node> order_;
   std::vector<std::vector<Step>> layers_;  // [nodes][states before the node]
+  std::size_t max_labels_ = 1 << 12;
+  std::vector<std::uint8_t> watched_;  // [edges]: 1 where every cut of it shows in the steps
 };
 
 }  // namespace cleave::bounds

@@ -106,6 +106,13 @@ struct Contracted {
 /// Chains of down-sets correspond one to one, in reverse order, with equal loads.
 [[nodiscard]] Contracted reversed(const Contracted& graph);
 
+/// The graph with the nodes of each part as one: node v becomes part_of[v], of 0 … num_parts − 1,
+/// none empty. Edges within a part vanish, edges with equal pins become one, arcs are left out. A
+/// part is allowed where all its nodes are. Loads are the same with serial transfers, where it does
+/// not count who produces an edge's tensor. O(pins · log).
+[[nodiscard]] Contracted fuse_nodes(const Contracted& graph, std::span<const Node> part_of,
+                                    std::size_t num_parts);
+
 /// One stage of a chain: which kind of device, and the nodes it adds.
 struct ChainStage {
   std::size_t kind = 0;
