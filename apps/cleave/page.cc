@@ -50,7 +50,11 @@ std::string command_again(const model::Problem& problem, const io::Provenance& p
   }
   add("--objective", to_string(question.objective));
   add("--placement", describe_placement(question));
-  add("--schedule", to_string(problem.schedule()));
+  if (question.workers) add("--workers", fmt::format("{}", *question.workers));
+  // One sample alone has no schedule to choose.
+  if (question.objective == model::Objective::throughput) {
+    add("--schedule", to_string(problem.schedule()));
+  }
   add("--transfers", to_string(question.transfers));
   for (const model::DeviceRule& rule : question.pins)
     add("--pin", rule.pattern + "=" + rule.device);

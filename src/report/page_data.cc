@@ -294,6 +294,7 @@ Json inputs_of(const Page& page) {
                           problem.graph().num_tensors()));
   add("objective", std::string(to_string(question.objective)));
   add("placement", describe_placement(question));
+  if (question.workers) add("workers", fmt::format("{}", *question.workers));
   add("schedule", std::string(to_string(problem.schedule())));
   add("transfers", std::string(to_string(question.transfers)));
   add("pins", describe_rules(question.pins));

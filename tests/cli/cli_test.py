@@ -405,9 +405,13 @@ class Report(CliTest):
     def test_its_command_makes_the_plan_again(self):
         graph = "a 'model'.json"
         self.run_cleave("workload", "bert", "--layers", "2", "--training", "-o", graph)
-        self.run_cleave("plan", graph, "-d", EXAMPLES / "devices" / "mixed-server.yaml",
-                        "--transfers", "half-duplex", "--schedule", "gpipe", "--seed", "7",
-                        "--forbid", "^layer1/(query|key)$=cpu", "--gap", "0.01", "--states", "9000",
+        self.make_again(graph, "--transfers", "half-duplex", "--schedule", "gpipe", "--seed", "7",
+                        "--forbid", "^layer1/(query|key)$=cpu", "--gap", "0.01", "--states", "9000")
+        self.make_again(self.workload("bert", "--layers", "1"), "--objective", "latency",
+                        "--placement", "slots=2", "--workers", "3", "--states", "9000")
+
+    def make_again(self, graph, *options):
+        self.run_cleave("plan", graph, "-d", EXAMPLES / "devices" / "mixed-server.yaml", *options,
                         "-o", "plan.json")
         before = (self.folder / "plan.json").read_bytes()
         self.run_cleave("report", "plan.json")

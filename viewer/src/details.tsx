@@ -23,6 +23,8 @@ export function Details({ view, node, onShow, onToggle, onClose }: Props) {
   const operator = tree.kind[node] === "operator";
   const device = tree.device[node]!;
   const name = labelOf(view, node);
+  const stage = placed.stages[tree.stage[node]!];
+  const run = stage?.finish !== undefined && `${formatTime(stage.start!)} to ${formatTime(stage.finish)}`;
   const id = operator ? placed.operators.ids[node]! : "";
   const inputs = operator ? wiring.inputs(node).map((tensor) => ({ tensor, other: wiring.producer(tensor) })) : [];
   const outputs = operator
@@ -38,6 +40,7 @@ export function Details({ view, node, onShow, onToggle, onClose }: Props) {
         {operator && id !== name && <div><dt>id</dt><dd><Name text={id} longest={10000} /></dd></div>}
         {device >= 0 && <div><dt>device</dt><dd><Swatch device={device} /><Name text={placed.devices[device]!.name} /></dd></div>}
         {tree.stage[node]! >= 0 && <div><dt>stage</dt><dd>{tree.stage[node]! + 1} of {placed.stages.length}</dd></div>}
+        {tree.kind[node] === "stage" && run && <div><dt>runs</dt><dd>{run}</dd></div>}
         {!operator && <div><dt>holds</dt><dd>{plural(tree.size[node]!, "operator")}</dd></div>}
         {operator && tree.backward[node] && <div><dt>pass</dt><dd>backward</dd></div>}
         <div><dt>{operator ? "time" : "times, added"}</dt><dd>{formatTime(view.timeOf(node))}</dd></div>

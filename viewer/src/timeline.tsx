@@ -8,7 +8,7 @@ import { deviceColour, mix, onSchemeChange, scheme } from "./colours";
 import type { Placed, Report, Timeline } from "./data";
 import { pipelineOrder } from "./devices";
 import { Name, Part, Swatch, useFirst } from "./parts";
-import { formatTime, plural, printable } from "./text";
+import { formatTime, printable } from "./text";
 
 interface Bar {
   start: number;
@@ -22,8 +22,8 @@ interface Bar {
 }
 
 interface Chart {
-  lanes: { device: number; name: string }[];
-  rows: number; // in each lane
+  lanes: { device: number; name: string; rows: number }[];
+  rows: number; // of the lane that has most
   bars: Bar[]; // by start
   end: number;
   opening: number; // how much of it is shown at first
@@ -32,57 +32,44 @@ interface Chart {
 const COMPUTE = 1;
 const ACTIVITIES = ["moving in", "computing", "moving out"];
 const MOST_LANES = 64;
+const MOST_ROWS = 8;
 
-// Of a pipeline, from the simulation.
-function pipelineChart(timeline: Timeline, plan: Placed, serial: boolean): Chart {
+function chartOf(timeline: Timeline, plan: Placed, serial: boolean, latency: boolean): Chart {
   const lanes = pipelineOrder(plan).filter((row) => row.stages > 0).slice(0, MOST_LANES);
   const laneOf = new Map(lanes.map((row, lane) => [row.device, lane]));
   const { slices } = timeline;
   const bars: Bar[] = [];
+  // A pool of workers does many things at once: each takes the first row that is free.
+  const free = lanes.map(() => [] as number[]);
+  let rows = latency || serial ? 1 : 3;
   let start = 0;
   let end = 0;
   for (let i = 0; i < slices.starts.length; ++i) {
     start += slices.starts[i]!;
     const lane = laneOf.get(slices.devices[i]!);
     if (lane === undefined) continue;
+    const finish = start + slices.lengths[i]!;
     const kind = slices.kinds[i]!;
     const activity = kind % 3;
+    let row = serial ? 0 : activity;
+    if (latency) {
+      row = free[lane]!.findIndex((time) => time <= start);
+      if (row < 0) row = free[lane]!.length < MOST_ROWS ? free[lane]!.length : MOST_ROWS - 1;
+      free[lane]![row] = finish;
+      rows = Math.max(rows, row + 1);
+    }
     const micro = slices.micro_batches[i]!;
-    const pass = kind >= 3 ? ", backward" : "";
-    bars.push({ start, end: start + slices.lengths[i]!, lane, row: serial ? 0 : activity,
-      device: slices.devices[i]!, kind, words: activity === COMPUTE ? `${micro}` : "",
-      about: `micro-batch ${micro}, stage ${slices.stages[i]! + 1}: ${ACTIVITIES[activity]}${pass}` });
-    end = Math.max(end, start + slices.lengths[i]!);
-  }
-  const opening = Math.min(end, (timeline.depth + 5) * timeline.rate);
-  return { lanes: lanes.map(({ device }) => ({ device, name: plan.devices[device]!.name })),
-    rows: serial ? 1 : 3, bars, end, opening: opening > 0 ? opening : end };
-}
-
-// Of a latency plan: one sample, whose calls have times of their own.
-function sampleChart(plan: Placed): Chart {
-  const lanes = pipelineOrder(plan).filter((row) => row.stages > 0).slice(0, MOST_LANES);
-  const laneOf = new Map(lanes.map((row, lane) => [row.device, lane]));
-  const bars: Bar[] = [];
-  const levels = lanes.map(() => [] as number[]); // by lane: when each row is free again
-  const stages = plan.stages.map((stage, s) => ({ ...stage, s }))
-    .sort((a, b) => (a.start ?? 0) - (b.start ?? 0));
-  let end = 0;
-  let rows = 1;
-  for (const stage of stages) {
-    const lane = laneOf.get(stage.device);
-    if (lane === undefined) continue;
-    const [start, finish] = [stage.start ?? 0, stage.finish ?? 0];
-    const free = levels[lane]!;
-    let row = free.findIndex((time) => time <= start);
-    if (row < 0) row = free.length;
-    free[row] = finish;
-    rows = Math.max(rows, Math.min(free.length, 6));
-    bars.push({ start, end: finish, lane, row: row % 6, device: stage.device, kind: COMPUTE,
-      words: `${stage.s + 1}`, about: `stage ${stage.s + 1}: ${plural(stage.operators.length, "operator")}` });
+    const stage = slices.stages[i]! + 1;
+    const doing = `stage ${stage}: ${ACTIVITIES[activity]}${kind >= 3 ? ", backward" : ""}`;
+    bars.push({ start, end: finish, lane, row, device: slices.devices[i]!, kind,
+      words: activity === COMPUTE ? `${latency ? stage : micro}` : "",
+      about: latency ? doing : `micro-batch ${micro}, ${doing}` });
     end = Math.max(end, finish);
   }
-  return { lanes: lanes.map(({ device }) => ({ device, name: plan.devices[device]!.name })), rows, bars, end, opening: end };
+  const opening = latency ? end : Math.min(end, (timeline.depth + 5) * timeline.rate);
+  return { lanes: lanes.map(({ device }, lane) => (
+    { device, name: plan.devices[device]!.name, rows: latency ? Math.max(free[lane]!.length, 1) : rows })),
+    rows, bars, end, opening: opening > 0 ? opening : end };
 }
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
@@ -225,7 +212,7 @@ class Painter {
     const x = this.x();
     const [from, to] = this.span();
     this.drawAxis(x, from, to, height);
-    chart.lanes.forEach((lane, i) => this.drawLane(lane.device, i, x, from, to));
+    chart.lanes.forEach((_, i) => this.drawLane(i, x, from, to));
     context.restore();
     context.font = `12px ${FONT}`;
     context.textAlign = "left";
@@ -259,12 +246,13 @@ class Painter {
     }
   }
 
-  private drawLane(device: number, lane: number, x: (time: number) => number, from: number, to: number): void {
+  private drawLane(lane: number, x: (time: number) => number, from: number, to: number): void {
     const { context, chart } = this;
+    const { device, rows } = chart.lanes[lane]!;
     const colours = scheme();
     const hue = deviceColour(device);
     const top = AXIS + lane * (this.laneHeight + GAP);
-    const row = this.laneHeight / chart.rows;
+    const row = this.laneHeight / rows;
     const fills = [mix(hue, colours.surface, 0.3), hue, mix(hue, colours.surface, 0.55)];
     context.globalAlpha = this.device !== null && this.device !== device ? 0.2 : 1;
     // What shows of this is a bubble.
@@ -283,7 +271,7 @@ class Painter {
       const fill = fills[bar.kind % 3]!;
       const y = top + bar.row * row;
       context.fillStyle = backward ? mix(fill, colours.ink, 0.62) : fill;
-      context.fillRect(at, y, width > 3 ? width - 0.75 : width, row - (chart.rows > 1 ? 1 : 0));
+      context.fillRect(at, y, width > 3 ? width - 0.75 : width, row - (rows > 1 ? 1 : 0));
       if (width > 16 && row >= 12 && bar.words !== "") {
         context.fillStyle = colours.surface;
         context.fillText(bar.words, (Math.max(at, nameWidth(this.width)) + Math.min(at + width, this.width)) / 2, y + row / 2 + 0.5);
@@ -302,7 +290,7 @@ class Painter {
     const within = event.offsetY - AXIS - lane * (this.laneHeight + GAP);
     let hit: Bar | null = null;
     if (lane >= 0 && lane < this.chart.lanes.length && within <= this.laneHeight && event.offsetX >= nameWidth(this.width)) {
-      const row = Math.floor(within / (this.laneHeight / this.chart.rows));
+      const row = Math.floor(within / (this.laneHeight / this.chart.lanes[lane]!.rows));
       const x = this.x();
       for (const bar of this.inSight(lane, ...this.span())) {
         if (bar.row === row && x(bar.start) <= event.offsetX && x(bar.end) >= event.offsetX) hit = bar;
@@ -393,19 +381,19 @@ export function TimelinePart({ report, plan, device }: { report: Report; plan: P
   const { timeline } = report;
   const latency = report.answer.latency;
   const chart = useMemo(
-    () => (timeline ? pipelineChart(timeline, plan, report.serial) : latency ? sampleChart(plan) : null), [report, plan]);
-  if (!chart) {
+    () => timeline && chartOf(timeline, plan, report.serial, latency), [report, plan]);
+  if (!timeline || !chart) {
     return (
       <Part id="timeline" title="Timeline">
         <p class="quiet"><Name text={`No timeline: ${report.timeline_note}`} longest={400} /></p>
       </Part>
     );
   }
-  const lead = timeline
-    ? `Simulated with the schedule ${timeline.schedule}: ${timeline.micro_batches} micro-batches` +
+  const lead = latency
+    ? `One sample on its way through the devices, ${formatTime(timeline.makespan)} in all: the numbers are those of the stages.`
+    : `Simulated with the schedule ${timeline.schedule}: ${timeline.micro_batches} micro-batches` +
       `${timeline.batch > 0 ? ` in batches of ${timeline.batch}` : ""} in ${formatTime(timeline.makespan)}, ` +
-      `${formatTime(timeline.rate)} each once the pipeline is full. Where the lane shows, the device waits.`
-    : "One sample on its way through the devices: each box is a stage, each lane a device.";
+      `${formatTime(timeline.rate)} each once the pipeline is full. Where the lane shows, the device waits.`;
   return (
     <Part id="timeline" title="Timeline" lead={lead}>
       <div class="legend" aria-hidden="true">
@@ -415,10 +403,10 @@ export function TimelinePart({ report, plan, device }: { report: Report; plan: P
         <span><i class="key bubble" />waiting</span>
       </div>
       <ChartView chart={chart} device={device} />
-      {timeline && timeline.num_slices > timeline.slices.starts.length && (
+      {timeline.num_slices > timeline.slices.starts.length && (
         <p class="quiet">The first {timeline.slices.starts.length.toLocaleString("en")} of {timeline.num_slices.toLocaleString("en")} activities are drawn.</p>
       )}
-      {timeline && <Uses timeline={timeline} plan={plan} />}
+      <Uses timeline={timeline} plan={plan} />
     </Part>
   );
 }
