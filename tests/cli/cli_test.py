@@ -37,8 +37,8 @@ GRAPH = {
     ],
 }
 
-PROBLEM_OPTIONS = ["--devices", "--accelerators", "--objective", "--placement", "--schedule",
-                   "--transfers", "--pin", "--forbid"]
+PROBLEM_OPTIONS = ["--devices", "--accelerators", "--objective", "--placement", "--workers",
+                   "--schedule", "--transfers", "--pin", "--forbid"]
 SEARCH_OPTIONS = ["--time-limit", "--gap", "--memory-limit", "--states", "--threads", "--seed"]
 
 
@@ -590,7 +590,7 @@ class Compare(CliTest):
         text = self.run_cleave("compare", self.write("g.json", GRAPH)).stdout
         # Two copies of 6 ms: a sample every 3 ms.
         self.assertIn("Splitting does not pay: replicas-only takes 3.000 ms per sample, this "
-                      "pipeline 3.500 ms.", text)
+                      "plan 3.500 ms.", text)
         small = copy.deepcopy(GRAPH)
         small["machine"][0]["memory"] = 250
         text = self.run_cleave("compare", self.write("small.json", small)).stdout
@@ -630,6 +630,62 @@ PAPER = {
 }
 
 
+class Latency(CliTest):
+    """Memory for one operator an accelerator: a, then b on the pool, then c."""
+
+    def setUp(self):
+        super().setUp()
+        graph = copy.deepcopy(GRAPH)
+        graph["machine"][0]["memory"] = 100
+        self.write("g.json", graph)
+        self.write("expert.json", {"fpgas": [], "cpus": []})
+
+    def plan(self, *options):
+        return self.run_cleave("plan", "g.json", "--objective", "latency", "-o", "p.json", *options)
+
+    def test_plan_check_simulate(self):
+        table = self.plan().stdout
+        self.assertRegex(table, r"(?m)^cpu +1\.250 ms +10\.25 ms +\.+#+\.+ +1 +b$")
+        plan = json.loads((self.folder / "p.json").read_text())
+        self.assertEqual(plan["status"], "optimal")
+        # a 1 + 0.25 out, b 9, c 0.5 in + 3
+        self.assertEqual(plan["objective_ms"], 13.75)
+        self.assertEqual([(s["device"], s["start_ms"], s["finish_ms"]) for s in plan["stages"]],
+                         [("accelerator0", 0, 1.25), ("cpu", 1.25, 10.25),
+                          ("accelerator1", 10.25, 13.75)])
+        self.assertIn("the plan holds: 13.75 ms", self.run_cleave("check", "g.json", "p.json").stdout)
+        done = self.run_cleave("simulate", "g.json", "p.json", "--trace", "t.json")
+        self.assertIn("13.75 ms for the sample; the plan says 13.75 ms", done.stdout)
+        self.assertGreater(len(json.loads((self.folder / "t.json").read_text())["traceEvents"]), 9)
+        self.refuse("simulate", "g.json", "p.json", "--jitter", "0.5", says="one sample alone")
+
+    def test_lies_are_found(self):
+        self.plan()
+        plan = json.loads((self.folder / "p.json").read_text())
+        plan["stages"][1]["start_ms"] = 1
+        self.write("p.json", plan)
+        self.refuse("check", "g.json", "p.json", expect=1, says="stage 1 is given from")
+
+    def test_compare(self):
+        graph = json.loads((self.folder / "g.json").read_text())
+        graph["machine"][0]["memory"] = 200
+        self.write("g.json", graph)
+        self.write("expert.json", {"fpgas": [{"nodes": ["a", "b"]}, {"nodes": ["c"]}], "cpus": []})
+        options = ["--objective", "latency", "--expert", "expert.json"]
+        rows = json.loads(self.run_cleave("compare", "g.json", *options, "--json").stdout)
+        by_name = {row["name"]: row for row in rows["alternatives"]}
+        self.assertEqual(rows["plan"]["objective_ms"], 6.5)  # a 1 + 0.25, then 0.25 + 2 + 3
+        self.assertEqual(by_name["expert expert.json"]["objective_ms"], 7)
+        self.assertTrue(by_name["expert expert.json"]["feasible"])
+        self.assertFalse(by_name["one-accelerator"]["feasible"])
+        self.assertIn("over memory on accelerator0", by_name["one-accelerator"]["note"])
+        self.assertIsNone(by_name["pool-only"]["objective_ms"])
+        self.assertEqual(by_name["max-load-split"]["objective_ms"], 7)
+        for name in ["greedy", "heft"]:
+            self.assertGreaterEqual(by_name[name]["objective_ms"], 6.5, name)
+        self.assertIn("Splitting is needed", rows["verdict"])
+
+
 class Bench(CliTest):
 
     def setUp(self):
@@ -652,6 +708,19 @@ class Bench(CliTest):
             self.assertGreater(row["seconds"], 0)
             self.assertGreater(row["peak_megabytes"], 0.5)
         self.assertEqual(answer["totals"]["optimal"], 2)
+
+    def test_latency_has_inputs_and_experts_of_its_own(self):
+        (self.folder / "paper" / "latency-inputs" / "LayerGraphs").mkdir(parents=True)
+        self.write("paper/latency-inputs/LayerGraphs/one.json", PAPER)
+        (self.folder / "paper" / "human-experts").mkdir()
+        self.write("paper/human-experts/one_expert.json",
+                   {"fpgas": [{"nodes": [0]}, {"nodes": [1, 2]}], "cpus": []})
+        answer = json.loads(self.run_cleave("bench", "paper", "--data", ".", "--objective",
+                                            "latency", "--baselines", "--json").stdout)
+        row, = answer["rows"]
+        self.assertEqual((row["input"], row["objective_ms"]), ("LayerGraphs/one", 6))
+        expert = row["alternatives"][-1]
+        self.assertEqual((expert["name"], expert["objective_ms"]), ("expert", 6.5))
 
     def test_accelerators_can_be_set(self):
         answer = json.loads(self.run_cleave("bench", "paper", "--data", ".", "-k", "1",
@@ -770,7 +839,11 @@ class BadInput(CliTest):
                 (["--pin", "x=cpu"], "matches no operator"),
                 (["--pin", "a=gpu"], "gpu"),
                 (["--pin", "c=cpu"], "'c'"),
-                (["--objective", "latency"], "latency"),
+                (["--objective", "latency", "--schedule", "1f1b"], "leave the schedule out"),
+                (["--objective", "latency", "--pin", "a=cpu0"], "it has accelerator (accel"),
+                (["--placement", "slots=2"], "is for objective 'latency'"),
+                (["--workers", "2"], "are for objective 'latency'"),
+                (["--placement", "slots=0"], "slots=Q with a number from 1"),
                 (["--placement", "some"], "'some' is none of contiguous, any"),
                 (["--quick"], "--quick"),
                 (["-k", "0"], "outside 1 to 65536"),

@@ -15,7 +15,9 @@
 #include "cleave/check/check.h"
 #include "cleave/workload/workload.h"
 #include "support/brute_force.h"
+#include "support/brute_force_latency.h"
 #include "support/draft.h"
+#include "support/latency_draft.h"
 #include "support/random_draft.h"
 
 namespace cleave::solve {
@@ -204,14 +206,51 @@ TEST(Solve, EqualInputGivesEqualPlans) {
   EXPECT_EQ(first->effort, second->effort);
 }
 
-TEST(Solve, RefusesWhatNothingSupports) {
+TEST(SolveLatency, EqualsBruteForce) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const support::Draft draft = support::random_latency_draft(seed);
+    const Problem problem = support::build(draft).value();
+    const auto optimum = support::brute_force_latency(problem);
+    const auto plan = solve(problem, {});
+    ASSERT_TRUE(plan.ok()) << plan.error().message << support::to_json(draft);
+    ASSERT_EQ(plan->status, optimum ? PlanStatus::optimal : PlanStatus::infeasible)
+        << support::to_json(draft);
+    if (optimum) {
+      EXPECT_EQ(plan->objective, optimum->objective) << support::to_json(draft);
+    }
+  }
+}
+
+TEST(SolveLatency, AfterALimitItIsNeverWorseThanAQuickBaselineThatKeepsTheRules) {
   model::Question question;
   question.objective = model::Objective::latency;
-  const auto plan = solve(workload_problem("resnet50", false, 2, question), {});
-  ASSERT_FALSE(plan.ok());
-  EXPECT_EQ(plan.error().code, base::ErrorCode::bad_input);
-  EXPECT_EQ(plan.error().message,
-            "no algorithm plans for objective 'latency' with placement 'contiguous' yet");
+  const Problem problem = workload_problem("gnmt", false, 3, question);
+  base::Limits limits;
+  limits.states = 1;
+  const auto plan = solve(problem, limits);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  for (const Alternative& other : alternatives(problem, 1)) {
+    if (!other.feasible || other.name == "max-load-split") continue;
+    EXPECT_LE(plan->objective, *other.objective) << other.name;
+  }
+}
+
+TEST(JudgeLatency, TimesPlacementsAndSaysWhatTheyBreak) {
+  model::Question question;
+  question.objective = model::Objective::latency;
+  const Problem problem = workload_problem("bert", false, 2, question);
+  const std::size_t n = problem.graph().num_operators();
+  const Alternative whole = judge(problem, "whole", Placement(n, DeviceId(0)));
+  EXPECT_EQ(whole.stages.size(), 1u);
+  EXPECT_EQ(whole.objective, whole.stages.front().finish);
+  Placement alternating(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    alternating[problem.graph().topological_order()[i].index()] = DeviceId(i % 2);
+  }
+  const Alternative cut = judge(problem, "alternating", std::move(alternating));
+  EXPECT_FALSE(cut.feasible);
+  EXPECT_GT(cut.stages.size(), 2u);
+  EXPECT_NE(cut.note.find("calls and may have 1"), std::string::npos) << cut.note;
 }
 
 // check::verify() has its own idea of what stages must be: any placement will do.
