@@ -141,7 +141,11 @@ base::Result<std::optional<model::NumericCheck>> check_numbers(const Arguments& 
 #ifdef CLEAVE_RUNTIME
   auto check = runtime::check_stages(arguments.model, placed.model.network, folder, pipeline,
                                      arguments.request.limits.seed);
-  if (!check) return check.error();
+  if (!check) {
+    base::Error error = check.error();
+    if (error.code == base::ErrorCode::bad_input) error.message += "; --no-check leaves it unrun";
+    return error;
+  }
   return Checked(*std::move(check));
 #else
   (void)placed, (void)folder, (void)pipeline;

@@ -56,9 +56,12 @@ std::vector<DeviceLoad> stage_loads(const model::Problem& problem, const model::
       last = device;
     }
   }
+  const bool latency = problem.question().objective == model::Objective::latency;
   std::vector<DeviceLoad> loads;
   for (std::size_t s = 0; s < sums.size(); ++s) {
     loads.push_back(cost::summarise(problem, sums[s], memory[s]));
+    const model::Stage& stage = plan.stages[s];
+    if (latency) loads.back().load = stage.finish - stage.start;  // pools compute in parallel
   }
   return loads;
 }

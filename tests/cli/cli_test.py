@@ -507,6 +507,52 @@ class Split(CliTest):
         self.assertEqual((mine / "thesis.txt").read_text(), "years of work")
         self.assertEqual(self.left(), ["mine", "model.onnx", "out"])
 
+    def test_open_sizes_are_given_once(self):
+        self.run_cleave("workload", "resnet", "--batch", "0", "--width", "4", "--onnx",
+                        "model.onnx")
+        self.refuse("split", "model.onnx", "-d", self.DEVICES, "-o", "out", says="--dim batch=N")
+        self.split("--dim", "batch=3", "-k", "2")
+        manifest = self.manifest()
+        self.assertEqual(manifest["inputs"][0]["shape"], [3, 3, 64, 64])
+        self.run_cleave("split", "model.onnx", "--plan", "out/plan.json", "-o", "again")
+        self.assertEqual(self.manifest("again")["stages"], manifest["stages"])
+
+    def test_operators_that_nothing_here_can_run(self):
+        runs = "built without ONNX Runtime" not in self.split().stderr
+        model = self.write("unknown.onnx", onnx_model(1, "Frobnicate"))
+        asked = ["split", model, "-d", self.DEVICES, "--dim", "batch=1", "-o", "out", "--force"]
+        self.run_cleave(*asked, "--no-check")
+        before = self.manifest()
+        self.assertEqual(sum(stage["operators"] for stage in before["stages"]), 1)
+        done = self.run_cleave(*asked, expect=2 if runs else 0)
+        self.assertIn("--no-check" if runs else "built without", done.stderr)
+        self.assertEqual(self.manifest(), before)  # what was there stays
+
+    def test_one_sample_alone(self):
+        self.split("--objective", "latency", "--pin", "^layer0/=accelerator0", "--pin",
+                   "^layer1/=cpu", "--time-limit", "5")
+        plan = json.loads((self.folder / "out" / "plan.json").read_text())
+        self.assertEqual([stage["device"] for stage in self.manifest()["stages"]],
+                         [stage["device"] for stage in plan["stages"]])
+
+    def test_what_other_programs_read(self):
+        done = self.split("--no-check", "--annotate", "--emit", "vllm", "--emit", "device_map",
+                          "--emit", "llama", "--emit", "openvino", "--pin", "layer0=accelerator0",
+                          "--pin", "layer1=accelerator1")
+        self.assertNotIn("note: no ", done.stderr)
+        files = {path.name for path in (self.folder / "out").iterdir()}
+        self.assertLessEqual({"annotated.onnx", "vllm.env", "device_map.json", "llama.args",
+                              "openvino.json"}, files)
+        modules = json.loads((self.folder / "out" / "device_map.json").read_text())
+        self.assertEqual((modules["layer0"], modules["layer1"]), (0, 1))
+        self.refuse("split", "model.onnx", "-d", self.DEVICES, "-o", "other", "--emit", "excel",
+                    says="excel")
+        model = self.write("plain.onnx", onnx_model())
+        done = self.run_cleave("split", model, "-d", self.DEVICES, "--dim", "batch=1", "-o",
+                               "plain", "--no-check", "--emit", "device_map")
+        self.assertIn("note: no device_map.json: accelerate", done.stderr)
+        self.assertFalse((self.folder / "plain" / "device_map.json").exists())
+
     def test_leaves_nothing_where_it_fails(self):
         self.refuse("split", self.write("graph.json", GRAPH), "-d", self.DEVICES, "-o", "out",
                     says="ONNX")

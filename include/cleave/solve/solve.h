@@ -59,7 +59,8 @@ struct Alternative {
 
 /// What each stage of a plan takes: [stages]. Over the stages of one device all but `load` add up
 /// to the device's: a tensor that several of them read is moved in for the first, and one that
-/// several devices read is moved out once. REQUIRES: has_placement(). O(operators + edges).
+/// several devices read is moved out once. Of a latency plan, `load` is from start to finish.
+/// REQUIRES: has_placement(). O(operators + edges).
 [[nodiscard]] std::vector<model::DeviceLoad> stage_loads(const model::Problem& problem,
                                                          const model::Plan& plan);
 
