@@ -42,9 +42,10 @@ base::Status check_performance(const DeviceClass& c) {
 
 base::Status check_cores(const DeviceClass& c) {
   if (c.cores.size() % static_cast<std::size_t>(c.count) != 0) {
-    return base::bad_input(fmt::format("device class '{}' has {} cores for {} devices; each device "
-                                       "needs as many as the others",
-                                       c.name, c.cores.size(), c.count));
+    return base::bad_input(
+        fmt::format("device class '{}' has {} cores for {} devices; each device "
+                    "needs as many as the others",
+                    c.name, c.cores.size(), c.count));
   }
   std::vector<int> sorted = c.cores;
   std::sort(sorted.begin(), sorted.end());

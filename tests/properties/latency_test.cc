@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <iostream>
 #include <numeric>
 #include <utility>
@@ -175,6 +176,7 @@ Fault find_fault_in_answer(const Problem& problem, const latency::Answer& answer
     return fmt::format("the bound {} ({}) exceeds the optimum {}", answer.bound.value.count(),
                        answer.bound.method, optimum->objective.count());
   }
+  if (placed && !optimum) return "a plan where brute force finds none";
   if (answer.status == PlanStatus::infeasible && optimum) {
     return fmt::format("'infeasible' is said; the optimum is {}", optimum->objective.count());
   }
@@ -188,11 +190,13 @@ Fault find_fault_in_answer(const Problem& problem, const latency::Answer& answer
 // Far longer than any problem of the suite takes.
 constexpr std::chrono::seconds kPatience{20};
 
-Fault find_fault_in_solver(const Problem& problem) {
+using Planner = std::function<latency::Answer(const Problem&, const base::Limits&)>;
+
+Fault find_fault_in_solver(const Problem& problem, const Planner& planner) {
   const std::optional<LatencyOptimum> optimum = support::brute_force_latency(problem);
   base::Limits limits;
   limits.time = kPatience;
-  const latency::Answer answer = latency::plan(problem, limits);
+  const latency::Answer answer = planner(problem, limits);
   if (Fault fault = find_fault_in_answer(problem, answer, optimum)) return fault;
   const PlanStatus expected = optimum ? PlanStatus::optimal : PlanStatus::infeasible;
   if (answer.status != expected) {
@@ -201,7 +205,7 @@ Fault find_fault_in_solver(const Problem& problem) {
                        answer.bound.value.count(), optimum ? optimum->objective.count() : -1);
   }
   limits.states = 5;
-  const latency::Answer stopped = latency::plan(problem, limits);
+  const latency::Answer stopped = planner(problem, limits);
   if (Fault fault = find_fault_in_answer(problem, stopped, optimum)) return "5 states: " + *fault;
   return std::nullopt;
 }
@@ -212,7 +216,66 @@ TEST(Latency, BaselinesNeverBeatTheOptimum) {
   expect_no_failure("latency, baselines", find_fault_in_baselines);
 }
 
-TEST(Latency, PlanEqualsBruteForce) { expect_no_failure("latency, plan", find_fault_in_solver); }
+latency::Answer plan(const Problem& problem, const base::Limits& limits) {
+  return latency::plan(problem, limits);
+}
+
+TEST(Latency, PlanEqualsBruteForce) {
+  expect_no_failure("latency, plan",
+                    [](const Problem& problem) { return find_fault_in_solver(problem, plan); });
+}
+
+// Whether the suite finds, within 500 problems, what is wrong with a planner.
+void expect_caught(const Planner& wrong, const std::string& sentence) {
+  const auto draw = [](std::uint64_t seed) { return support::random_latency_draft(seed); };
+  const auto failure = find_failure(
+      1, 500, draw, [](const Problem&) { return true; },
+      [&](const Problem& problem) { return find_fault_in_solver(problem, wrong); });
+  ASSERT_TRUE(failure);
+  EXPECT_NE(failure->fault.find(sentence), std::string::npos) << failure->fault;
+  EXPECT_LE(failure->shrunk_operators, 3u);
+}
+
+TEST(TheSuite, CatchesABoundThatIsTooHigh) {
+  expect_caught(
+      [](const Problem& problem, const base::Limits& limits) {
+        latency::Answer answer = plan(problem, limits);
+        if (answer.status != PlanStatus::optimal) return answer;
+        answer.status = PlanStatus::none;
+        answer.reason = "no time";
+        answer.bound.value += Duration(1);
+        answer.placement.clear();
+        answer.stages.clear();
+        return answer;
+      },
+      "exceeds the optimum");
+}
+
+TEST(TheSuite, CatchesAnyPlanCalledOptimal) {
+  expect_caught(
+      [](const Problem& problem, const base::Limits& limits) {
+        latency::Answer answer = plan(problem, limits);
+        const auto row = baselines::latency_baselines().front().run(problem, 1);
+        if (!row || answer.status != PlanStatus::optimal) return answer;
+        const check::Verdict verdict = check::examine(problem, *row);
+        if (!verdict.feasible() || verdict.objective == answer.objective) return answer;
+        answer.stages = *row;
+        answer.placement.assign(answer.placement.size(), row->front().device);
+        answer.objective = verdict.objective;
+        return answer;
+      },
+      "'optimal' is said of");
+}
+
+TEST(TheSuite, CatchesRowsThatBreakRules) {
+  expect_caught(
+      [](const Problem& problem, const base::Limits& limits) {
+        latency::Answer answer = plan(problem, limits);
+        if (answer.stages.size() > 1) std::swap(answer.stages.front(), answer.stages.back());
+        return answer;
+      },
+      "the plan breaks a rule");
+}
 
 }  // namespace
 }  // namespace cleave::properties

@@ -47,8 +47,8 @@ struct DeviceClass {
   /// One device that stands for all of the class and works on many operators at a time. Only
   /// classes that pay no transfers, with count 1; its device has the class's name. See pooled().
   bool pool = false;
-  /// Processor cores that the devices run on, for those who run stages: the first `count`-th part is
-  /// the first device's, and so on. Distinct; empty, or a multiple of `count`.
+  /// Processor cores that the devices run on, for those who run stages: the first `count`-th part
+  /// is the first device's, and so on. Distinct; empty, or a multiple of `count`.
   std::vector<int> cores{};
 };
 
