@@ -15,9 +15,9 @@ namespace cleave::hybrid {
 struct Piece {
   base::Duration forward{0};
   base::Duration backward{0};
-  base::Bytes weights;  ///< one version of them; their gradients are as large
-  base::Bytes state;    ///< resident besides: gradients, master copies, the optimizer's state
-  base::Bytes stash;    ///< kept from the forward to the backward pass, without the piece's input
+  base::Bytes weights{};  ///< one version of them; their gradients are as large
+  base::Bytes state{};    ///< resident besides: gradients, master copies, the optimizer's state
+  base::Bytes stash{};    ///< kept from the forward to the backward pass, without the piece's input
 
   Piece& operator+=(const Piece& other);
 };

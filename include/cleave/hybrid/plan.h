@@ -61,9 +61,10 @@ struct Figures {
 ///   activations(s)    in flight · (input + stash), or, recomputing,
 ///                     in flight · (input + last's stash) + stash of the stage's blocks
 ///
-/// For equal stages these are PipeDream-2BW's; where we go further: the stage with `last` is not
-/// taken to be as fast as the others, in-flight counts are each stage's own, flushes are counted,
-/// and a server's link is shared.
+/// Simulated, gpipe and 2bw take as long, and flush no longer. For equal stages these are
+/// PipeDream-2BW's; where we go further: the stage with `last` is not taken to be as fast as the
+/// others, in-flight counts are each stage's own, flushes are counted, and a server's link is
+/// shared.
 ///
 /// REQUIRES: depth divides the blocks (tensor parallel: model.tensor); width · samples divides the
 /// batch; rounds divides the micro-batches. O(blocks + width · depth²). Thread-safe.
