@@ -912,6 +912,15 @@ class BadInput(CliTest):
         self.assertIn(b"standard output cannot be written", done.stderr)
 
 
+class BenchTwoBw(CliTest):
+
+    def test_2bw_wins_in_every_published_setting(self):
+        for options in [], ["--micro-batch", "4"]:
+            settings = json.loads(self.run_cleave("bench", "2bw", "--json", *options).stdout)
+            self.assertEqual([s["fastest"] for s in settings["settings"]], ["2bw"] * 12)
+        self.assertIn("read", self.run_cleave("bench", "2bw").stdout)
+
+
 class Help(CliTest):
 
     def test_lists_every_option_with_range_and_default(self):

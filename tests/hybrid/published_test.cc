@@ -47,7 +47,7 @@ TEST_P(Published, TheMethodThatWonWins) {
 }
 
 // Readings are good to a tenth, so methods that differ by less than a fifth are not told apart. The
-// six that rank otherwise are explained in docs/hybrid.md.
+// six that rank otherwise are explained in docs/benchmarks.md.
 TEST_P(Published, MethodsThatDifferClearlyRankAlike) {
   int pairs = 0;
   int inversions = 0;
