@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -23,6 +24,7 @@ using model::PlanStatus;
 constexpr std::size_t kMaxRandomOrders = 8;
 constexpr std::uint64_t kMovesPerOperator = 256;  // in the first round; each round doubles them
 constexpr int kMaxRounds = 24;
+constexpr std::array<double, 3> kHeats{0.02, 0.005, 0.05};
 constexpr std::uint64_t kExhaustStates = 20000;  // likewise
 constexpr std::size_t kMaxExhausted = 32;        // operators; beyond, exhausting is hopeless
 
@@ -202,7 +204,9 @@ class Planner {
     how.moves =
         std::min(kMovesPerOperator * relaxed_.size << round, limits_.states - answer_.states);
     how.enough = answer_.bound.value;
-    how.heat = round % 3 == 0 ? 0.002 : round % 3 == 1 ? 0.02 : 0.1;
+    how.heat = kHeats[static_cast<std::size_t>(round) % kHeats.size()];
+    // What is good with one call is a good start for several.
+    how.one_call = round % 2 == 0;
     const auto work = [&](std::size_t thread) {
       Layout layout(problem_);
       if (!layout.start(*best_)) return;
