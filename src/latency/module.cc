@@ -155,7 +155,7 @@ class Module::Builder {
       share.mates_after = std::max(share.mates_after, times[i] + out);
       longest = std::max(longest, so_far_[i][kWithAfter] + out);
     }
-    share.beside_after = std::max<Amount>(0, longest - share.mates_after);
+    if (graph_.slots == 2) share.beside_after = std::max<Amount>(0, longest - share.mates_after);
   }
 
   // The same for c's accelerator, forwards; and the longest chain that begins in that call.
@@ -183,6 +183,7 @@ class Module::Builder {
       }
       share.mates_before = std::max(share.mates_before, times[i] + in);
     }
+    if (graph_.slots != 2) return;
     const Amount longest = time_between(open, before, of_before_);
     share.beside_before = std::max<Amount>(0, longest - share.mates_before);
   }
@@ -272,7 +273,9 @@ class Module::Builder {
       return graph_.pool_time[v] < Relaxed::kNever && ((of_before_ | of_after_) & bit(i)) == 0;
     }
     if (graph_.call_time[v] == Relaxed::kNever) return false;
-    if (graph_.slots == 1 && place != kElsewhere) return false;
+    // With three slots and more the two calls may be of one accelerator, and it has more than one
+    // further call: no place is told from another.
+    if (graph_.slots != 2) return place == kElsewhere;
     if ((of_before_ & bit(i)) != 0 && place != kWithBefore) return false;
     return (of_after_ & bit(i)) == 0 || place == kWithAfter;
   }

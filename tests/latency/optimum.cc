@@ -155,7 +155,7 @@ support::Draft draw_branches(base::Random& random) {
   draft.classes = {acc, cpu};
   draft.question.objective = model::Objective::latency;
   draft.question.placement = model::PlacementRule::slots;
-  draft.question.slots = static_cast<int>(random.between(1, 2));
+  draft.question.slots = static_cast<int>(random.between(1, 3));
   return draft;
 }
 
