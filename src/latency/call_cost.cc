@@ -278,7 +278,10 @@ Amount CallCost::least_weighted(std::int32_t begin, std::int32_t end, const Weig
     for (int i = 0; i < kMaxMultipliers; ++i) {
       const Wide slope = (static_cast<Wide>(light.cost - heavy.cost) << kMultiplierShift) /
                          (heavy.memory - light.memory);
-      if (slope <= 0 || (slope * heavy.memory >> kMultiplierShift) >= MinCut::kInfinite / 4) break;
+      if (slope <= 0 || slope > Relaxed::kNever ||
+          ((slope * heavy.memory) >> kMultiplierShift) >= MinCut::kInfinite / 4) {
+        break;
+      }
       const auto multiplier = static_cast<Amount>(slope);
       const Cut cut = solve(multiplier);
       best = std::max(best, cut.value - price_up(graph_.memory_limit, multiplier));

@@ -21,9 +21,11 @@ class OrderSplit {
   explicit OrderSplit(const model::Problem& problem);
 
   static constexpr std::size_t kNumMethods = 6;  ///< further numbers are random orders
-  /// A topological order of the blocks: by method, of the graph or of the reversed one.
+  /// A topological order of the blocks: by method, of the graph or of the reversed one. Empty at
+  /// the deadline.
   [[nodiscard]] std::vector<std::uint32_t> order(std::size_t method, bool reversed,
-                                                 base::Random& random) const;
+                                                 base::Random& random,
+                                                 const base::Deadline& deadline) const;
 
   /// The best slices of the order, on devices' first slots; empty: there are none. Adds slices
   /// priced to `effort`. O(blocks · (window · edges + window · devices)).

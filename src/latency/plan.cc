@@ -22,7 +22,9 @@ using base::StopReason;
 using model::PlanStatus;
 
 constexpr std::size_t kMaxRandomOrders = 8;
-constexpr std::uint64_t kMovesPerOperator = 256;  // in the first round; each round doubles them
+constexpr std::uint64_t kMovesPerOperator = 256;      // in the first round; each round doubles them
+constexpr std::size_t kMaxPath = 2500;                // longer ones have too many intervals
+constexpr std::size_t kMaxChainWork = 1'000'000'000;  // length² · operators, likewise
 constexpr int kMaxRounds = 24;
 constexpr std::array<double, 3> kHeats{0.02, 0.005, 0.05};
 constexpr std::uint64_t kExhaustStates = 20000;  // likewise
@@ -124,7 +126,8 @@ class Planner {
     for (std::size_t method = 0; method < OrderSplit::kNumMethods + kMaxRandomOrders; ++method) {
       for (const bool reversed : {false, true}) {
         if (done()) return;
-        const auto order = splitter.order(method, reversed, random);
+        const auto order = splitter.order(method, reversed, random, deadline_);
+        if (order.empty()) return;
         Assignment assignment = blank();
         assignment.slot_of = splitter.split(order, layout_.clock(), answer_.states, deadline_);
         if (!assignment.slot_of.empty()) try_assignment(std::move(assignment));
@@ -137,7 +140,8 @@ class Planner {
     for (const auto& path : paths) {
       if (done()) return;
       auto chain = chain_of(relaxed_, path);
-      if (chain.empty() || std::find(chains.begin(), chains.end(), chain) != chains.end()) continue;
+      if (chain.empty() || chain.size() * chain.size() > kMaxChainWork / relaxed_.size) continue;
+      if (std::find(chains.begin(), chains.end(), chain) != chains.end()) continue;
       raise(SeriesBound(relaxed_, chain).compute(), "series");
       chains.push_back(std::move(chain));
     }
@@ -146,6 +150,7 @@ class Planner {
   void bound_by_paths(const std::vector<std::vector<Vertex>>& paths) {
     for (const auto& path : paths) {
       if (done()) return;
+      if (path.size() > kMaxPath) continue;
       PathBound bound(relaxed_, path);
       raise(bound.raise(value(), answer_.states, deadline_), "path");
       try_pieces(bound.pieces());

@@ -53,7 +53,8 @@ void SeriesBound::choose_prices() {
     if (graph_.call_time[v] < Relaxed::kNever) most += graph_.call_time[v];
   }
   for (const Relaxed::Tensor& tensor : graph_.tensors) most += tensor.price;
-  double price = static_cast<double>(most) / static_cast<double>(graph_.memory_limit) * 65536.0;
+  double price = static_cast<double>(most) / static_cast<double>(graph_.memory_limit) *
+                 static_cast<double>(Multiplier{1} << kMultiplierShift);
   for (std::size_t g = kPrices; g-- > 1; price *= 0.7) {
     prices_[g] = price < 1e18 ? static_cast<Multiplier>(price) : 0;
   }
