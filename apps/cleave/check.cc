@@ -31,7 +31,7 @@ int run(const Arguments& arguments) {
   }
   const std::string text =
       plan.has_placement() ? fmt::format("the plan holds: {}\n\n{}", report::describe_answer(plan),
-                                         report::plan_tables(problem, plan))
+                                         report::plan_tables(problem, plan, stdout_colours()))
                            : fmt::format("the plan has no placement to check: {}\n", plan.reason);
   if (auto printed = print(text); !printed) return fail(printed.error());
   return kDone;

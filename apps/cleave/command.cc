@@ -1,9 +1,11 @@
 #include "command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -36,6 +38,16 @@ int finish(const model::Plan& plan) {
   return fail({infeasible ? ErrorCode::infeasible : ErrorCode::limit,
                fmt::format("{}: {}", infeasible ? "infeasible" : "no placement found", plan.reason),
                {}});
+}
+
+report::Colours stdout_colours() {
+  const auto is_set = [](const char* name) {
+    const char* value = std::getenv(name);  // NOLINT: nobody sets it while we run
+    return value != nullptr && *value != '\0';
+  };
+  const bool able = isatty(STDOUT_FILENO) == 1 && is_set("TERM") &&
+                    std::string_view(std::getenv("TERM")) != "dumb";  // NOLINT
+  return able && !is_set("NO_COLOR") ? report::Colours::terminal : report::Colours::none;
 }
 
 base::Status print(std::string_view text) {

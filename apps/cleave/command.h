@@ -9,6 +9,7 @@
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
 #include "cleave/onnx/read.h"
+#include "cleave/report/text.h"
 #include "options.h"
 
 namespace CLI {
@@ -45,6 +46,8 @@ void add_bench_2bw(CLI::App& bench, int& exit_code);
 [[nodiscard]] int fail(const base::Error& error);
 /// The exit code that goes with a plan; prints the reason on stderr where there is no placement.
 [[nodiscard]] int finish(const model::Plan& plan);
+/// Colours where stdout is a terminal that has them and nobody said otherwise (NO_COLOR).
+[[nodiscard]] report::Colours stdout_colours();
 /// Writes to stdout. Error: internal, where it cannot be written.
 [[nodiscard]] base::Status print(std::string_view text);
 

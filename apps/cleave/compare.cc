@@ -98,7 +98,7 @@ int run(Arguments& arguments) {
                                      provenance(arguments.graph, *task, arguments.request), false),
                     rivals, verdict)
           : fmt::format("{}\n\n{}\n{}\n", report::describe_answer(*plan),
-                        report::comparison_table(*plan, rivals), verdict);
+                        report::comparison_table(*plan, rivals, stdout_colours()), verdict);
   if (auto printed = print(text); !printed) return fail(printed.error());
   return kDone;
 }

@@ -35,7 +35,8 @@ std::string describe(const model::Problem& problem, const model::Plan& plan) {
   const report::Rival* rival = report::best_feasible(rivals);
   if (rival != nullptr) text += "; " + report::describe_advantage(plan, *rival);
   return fmt::format("{}\n\n{}\n{}, {} states, {:.2f} s\n", text,
-                     report::plan_tables(problem, plan), plan.solver, plan.effort, plan.seconds);
+                     report::plan_tables(problem, plan, stdout_colours()), plan.solver, plan.effort,
+                     plan.seconds);
 }
 
 int run(Arguments& arguments) {

@@ -58,7 +58,19 @@ std::string format_bar(double ratio, std::size_t width) {
 
 Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-void Table::add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+void Table::add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) {
+    for (char& c : cell) {
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+    }
+  }
+  rows_.push_back(std::move(cells));
+  painted_.emplace_back(columns_.size());
+}
+
+void Table::paint(std::size_t column, std::string painted) {
+  painted_.back()[column] = std::move(painted);
+}
 
 std::string Table::text() const {
   std::vector<std::string> headings;
@@ -69,18 +81,22 @@ std::string Table::text() const {
     for (const auto& row : rows_) widths[c] = std::max(widths[c], row[c].size());
   }
   std::string text;
-  const auto print = [&](const std::vector<std::string>& row) {
+  const auto print = [&](const std::vector<std::string>& row,
+                         const std::vector<std::string>& painted) {
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
       if (c > 0) line += "  ";
-      line += columns_[c].align == Align::left ? fmt::format("{:<{}}", row[c], widths[c])
-                                               : fmt::format("{:>{}}", row[c], widths[c]);
+      std::string cell = columns_[c].align == Align::left
+                             ? fmt::format("{:<{}}", row[c], widths[c])
+                             : fmt::format("{:>{}}", row[c], widths[c]);
+      if (!painted[c].empty()) cell.replace(cell.find(row[c]), row[c].size(), painted[c]);
+      line += cell;
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   };
-  print(headings);
-  for (const auto& row : rows_) print(row);
+  print(headings, std::vector<std::string>(headings.size()));
+  for (std::size_t r = 0; r < rows_.size(); ++r) print(rows_[r], painted_[r]);
   return text;
 }
 
@@ -145,7 +161,39 @@ std::string describe_advantage(const Plan& plan, const Rival& rival) {
   return fmt::format("{:.2f} times as fast as {}", ratio(*rival.objective, plan.objective), other);
 }
 
-std::string loads_table(const Problem& problem, const Plan& plan) {
+namespace {
+
+// SGR sequences that every terminal of the last decades knows.
+constexpr std::string_view kIn = "\033[36m";       // cyan
+constexpr std::string_view kCompute = "\033[34m";  // blue
+constexpr std::string_view kOut = "\033[35m";      // magenta
+constexpr std::string_view kFaint = "\033[2m";
+constexpr std::string_view kBold = "\033[1m";
+constexpr std::string_view kPlain = "\033[0m";
+
+std::string paint(std::string_view text, std::string_view colour) {
+  return text.empty() ? std::string() : fmt::format("{}{}{}", colour, text, kPlain);
+}
+
+// A load's bar in the colours of its parts. Where transfers overlap with computing, the parts do
+// not add up to the load, and the bar has one colour.
+std::string paint_bar(const std::string& bar, const model::DeviceLoad& load, bool serial) {
+  const std::size_t filled = std::min(bar.find('.'), bar.size());
+  const auto share = [&](Duration part) {
+    if (load.load == Duration::zero()) return std::size_t{0};
+    return static_cast<std::size_t>(
+        std::lround(ratio(part, load.load) * static_cast<double>(filled)));
+  };
+  const std::size_t in = serial ? share(load.in) : 0;
+  const std::size_t compute = serial ? share(load.in + load.compute) : filled;
+  const std::string_view text = bar;
+  return paint(text.substr(0, in), kIn) + paint(text.substr(in, compute - in), kCompute) +
+         paint(text.substr(compute, filled - compute), kOut) + paint(text.substr(filled), kFaint);
+}
+
+}  // namespace
+
+std::string loads_table(const Problem& problem, const Plan& plan, Colours colours) {
   const std::size_t n = plan.devices.size();
   std::vector<std::size_t> stages(n, 0);
   std::vector<std::size_t> operators(n, 0);
@@ -176,11 +224,18 @@ std::string loads_table(const Problem& problem, const Plan& plan) {
     const model::DeviceLoad& load = plan.devices[device.index()];
     const auto limit = problem.memory(problem.machine().class_of(device));
     const double share = busiest > Duration::zero() ? ratio(load.load, busiest) : 0;
-    table.add({problem.machine().device_name(device), format_time(load.load),
-               format_bar(share, kBarWidth), format_time(load.in), format_time(load.compute),
+    const std::string name = problem.machine().device_name(device);
+    const std::string bar = format_bar(share, kBarWidth);
+    table.add({name, format_time(load.load), bar, format_time(load.in), format_time(load.compute),
                format_time(load.out), format_bytes(load.memory),
                limit ? format_bytes(*limit) : "unlimited", std::to_string(stages[device.index()]),
                std::to_string(operators[device.index()])});
+    if (colours == Colours::none) continue;
+    table.paint(2, paint_bar(bar, load, problem.transfers() == model::Transfers::serial));
+    table.paint(3, paint(format_time(load.in), kIn));
+    table.paint(4, paint(format_time(load.compute), kCompute));
+    table.paint(5, paint(format_time(load.out), kOut));
+    if (load.load == busiest) table.paint(1, paint(format_time(load.load), kBold));
   }
   return table.text();
 }
@@ -204,23 +259,39 @@ std::string stages_table(const Problem& problem, const Plan& plan) {
   return table.text();
 }
 
-std::string plan_tables(const Problem& problem, const Plan& plan) {
-  const std::string loads = loads_table(problem, plan);
+std::string plan_tables(const Problem& problem, const Plan& plan, Colours colours) {
+  const std::string loads = loads_table(problem, plan, colours);
   if (problem.question().objective != model::Objective::latency) return loads;
   return stages_table(problem, plan) + "\n" + loads;
 }
 
-std::string comparison_table(const Plan& plan, std::span<const Rival> rivals) {
+std::string comparison_table(const Plan& plan, std::span<const Rival> rivals, Colours colours) {
+  // A bar ends at so many times the answer.
+  constexpr double kMostTimes = 4;
+  constexpr std::size_t kBarWidth = 24;
+  const auto bar = [&](Duration time) {
+    const double times = plan.objective > Duration::zero() ? ratio(time, plan.objective) : 1;
+    return format_bar(times / kMostTimes, kBarWidth);
+  };
   using Align = Table::Align;
-  Table table({{"placement", Align::left}, {"time per sample"}, {"slower by"}, {"", Align::left}});
-  table.add({"cleave", format_time(plan.objective), "", std::string(to_string(plan.status))});
+  Table table({{"placement", Align::left},
+               {"time per sample"},
+               {"", Align::left},
+               {"slower by"},
+               {"", Align::left}});
+  const auto add = [&](const std::string& name, Duration time, const std::string& slower,
+                       const std::string& note, std::string_view colour) {
+    table.add({name, format_time(time), bar(time), slower, note});
+    if (colours == Colours::terminal) table.paint(2, paint(bar(time), colour));
+  };
+  add("cleave", plan.objective, "", std::string(to_string(plan.status)), kCompute);
   for (const Rival& rival : rivals) {
     if (!rival.objective) {
-      table.add({rival.name, "-", "", rival.note});
+      table.add({rival.name, "-", "", "", rival.note});
       continue;
     }
     const std::string slower = describe_slowdown(*rival.objective, plan.objective);
-    table.add({rival.name, format_time(*rival.objective), slower, rival.note});
+    add(rival.name, *rival.objective, slower, rival.note, rival.feasible ? kIn : kFaint);
   }
   return table.text();
 }

@@ -149,6 +149,25 @@ class Plan(CliTest):
             os.close(theirs)
             self.assertIn(b"bound", terminal.read(4096))
 
+    def test_colours_only_on_a_terminal(self):
+        graph = self.write("g.json", GRAPH)
+
+        def on_terminal(command, **variables):
+            ours, theirs = pty.openpty()
+            environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+            with os.fdopen(ours, "rb", buffering=0) as terminal:
+                subprocess.run([PROGRAM, command, graph], cwd=self.folder, stdout=theirs,
+                               stderr=subprocess.DEVNULL, timeout=TIMEOUT_S, check=True,
+                               env={**environment, "TERM": "xterm", **variables})
+                os.close(theirs)
+                return terminal.read(65536).decode()
+
+        for command in "plan", "compare":
+            self.assertIn("\033[", on_terminal(command))
+            self.assertNotIn("\033", on_terminal(command, NO_COLOR="1"))
+            self.assertNotIn("\033", on_terminal(command, TERM="dumb"))
+            self.assertNotIn("\033", self.run_cleave(command, graph).stdout)
+
     def test_without_placement(self):
         graph = copy.deepcopy(GRAPH)
         graph["machine"][0]["memory"] = 99

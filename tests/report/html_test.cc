@@ -104,8 +104,8 @@ TEST(Html, HasATimelineWhereThereIsOne) {
   const auto timeline = simulate::simulate(problem, plan);
   ASSERT_TRUE(timeline.ok());
   const io::Provenance provenance{"graph.json", "sha256:0", "0.1.0", {}, {}};
-  const std::string page = html(
-      {.problem = problem, .plan = plan, .timeline = &*timeline, .provenance = provenance});
+  const std::string page =
+      html({.problem = problem, .plan = plan, .timeline = &*timeline, .provenance = provenance});
   const Json data = Json::parse(data_text(page))["timeline"];
   EXPECT_EQ(data["schedule"], "inference");
   EXPECT_EQ(data["num_slices"], timeline->slices.size());
@@ -149,11 +149,11 @@ TEST_P(HostileName, StaysInsideTheData) {
   EXPECT_EQ(read["operators"]["names"][0], is_text ? name : "\ufffd\ufffd");
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Names, HostileName,
-    testing::Values("</script><script>alert(1)</script>", "<!--<script>", "\"],[\"", "\\", "a\nb\tc",
-                    std::string("a\0b", 3), "@CLEAVE_DATA@", "\u202e\u2028\u2029", "\xff\xfe",
-                    "&lt;b&gt;", std::string(10'000, '<')));
+INSTANTIATE_TEST_SUITE_P(Names, HostileName,
+                         testing::Values("</script><script>alert(1)</script>", "<!--<script>",
+                                         "\"],[\"", "\\", "a\nb\tc", std::string("a\0b", 3),
+                                         "@CLEAVE_DATA@", "\u202e\u2028\u2029", "\xff\xfe",
+                                         "&lt;b&gt;", std::string(10'000, '<')));
 
 }  // namespace
 }  // namespace cleave::report

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <regex>
+#include <string>
 #include <utility>
 
 namespace cleave::report {
@@ -103,15 +105,21 @@ TEST(Text, AdvantageOverARival) {
             "slower than replicas (1.000 ns)");
 }
 
-TEST(Text, LoadsInPipelineOrderIdleDevicesLast) {
+struct Planned {
+  model::Problem problem;
+  model::Plan plan;
+};
+
+// Two stages on three devices.
+Planned three_devices(model::Question question = {}) {
   model::GraphBuilder builder({"gpu"});
   for (const char* id : {"a", "b", "c"}) {
     builder.add_operator({id, "", model::Phase::forward, Bytes(1 << 20), {Duration(1000)}, {}});
   }
   auto graph = std::make_shared<model::Graph>(std::move(builder).build().value());
   auto machine = model::Machine::create({{"gpu", 3, Bytes(16 << 20), false, {}, "gpu"}});
-  auto problem = model::Problem::create(graph, machine.value(), {});
-  ASSERT_TRUE(problem.ok());
+  auto problem = model::Problem::create(graph, machine.value(), std::move(question));
+  EXPECT_TRUE(problem.ok());
 
   model::Plan plan = answer(Duration(2000), Duration(2000), model::PlanStatus::optimal);
   plan.stages = {{DeviceId(1), {OperatorId(0), OperatorId(1)}}, {DeviceId(0), {OperatorId(2)}}};
@@ -120,7 +128,16 @@ TEST(Text, LoadsInPipelineOrderIdleDevicesLast) {
   plan.devices[0].memory = Bytes(1 << 20);
   plan.devices[1].compute = plan.devices[1].load = Duration(2000);
   plan.devices[1].memory = Bytes(2 << 20);
-  EXPECT_EQ(loads_table(*problem, plan),
+  return {std::move(problem).value(), std::move(plan)};
+}
+
+std::string without_colours(const std::string& text) {
+  return std::regex_replace(text, std::regex("\033\\[[0-9]*m"), "");
+}
+
+TEST(Text, LoadsInPipelineOrderIdleDevicesLast) {
+  const auto [problem, plan] = three_devices();
+  EXPECT_EQ(loads_table(problem, plan),
             "device      load                              in   compute   out    memory        of  "
             "stages  operators\n"
             "gpu1    2.000 ns  ########################  0 ps  2.000 ns  0 ps  2.00 MiB  16.0 MiB  "
@@ -138,12 +155,35 @@ TEST(Text, ComparisonShowsEveryRival) {
                                   {"greedy", "accelerator0 holds too much", Duration(1900), false},
                                   {"expert", "found no placement", std::nullopt, false}};
   EXPECT_EQ(comparison_table(plan, rivals),
-            "placement   time per sample  slower by\n"
-            "cleave             2.000 ns             optimal\n"
-            "one device         3.000 ns    +50.00%\n"
-            "replicas           20.00 ns        10x\n"
-            "greedy             1.900 ns     -5.00%  accelerator0 holds too much\n"
-            "expert                    -             found no placement\n");
+            "placement   time per sample                            slower by\n"
+            "cleave             2.000 ns  ######..................             optimal\n"
+            "one device         3.000 ns  #########...............    +50.00%\n"
+            "replicas           20.00 ns  ########################        10x\n"
+            "greedy             1.900 ns  ######..................     -5.00%  "
+            "accelerator0 holds too much\n"
+            "expert                    -                                       "
+            "found no placement\n");
+  const std::string coloured = comparison_table(plan, rivals, Colours::terminal);
+  EXPECT_NE(coloured.find("\033["), std::string::npos);
+  EXPECT_EQ(without_colours(coloured), comparison_table(plan, rivals));
+}
+
+TEST(Text, ColoursChangeNothingElse) {
+  for (const auto transfers : {model::Transfers::serial, model::Transfers::full_duplex}) {
+    model::Question question;
+    question.transfers = transfers;
+    const auto [problem, plan] = three_devices(question);
+    const std::string coloured = loads_table(problem, plan, Colours::terminal);
+    EXPECT_EQ(coloured.find("\033["), coloured.find('\033'));
+    EXPECT_NE(coloured.find("\033[34m"), std::string::npos);
+    EXPECT_EQ(without_colours(coloured), loads_table(problem, plan));
+  }
+}
+
+TEST(Text, TablesCannotChangeTheTerminal) {
+  Table table({{"name", Table::Align::left}});
+  table.add({"a\033[2Jb\nc\x7f"});
+  EXPECT_EQ(table.text(), "name\na?[2Jb?c?\n");
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ namespace cleave::report {
 /// `width` characters, of which the share `ratio` (0 to 1) is filled.
 [[nodiscard]] std::string format_bar(double ratio, std::size_t width);
 
+/// Whether text may use a terminal's colours, which are escape sequences to everybody else.
+enum class Colours { none, terminal };
+
 /// Rows of cells under a heading, in columns as wide as their widest cell.
 class Table {
  public:
@@ -34,13 +37,18 @@ class Table {
   };
 
   explicit Table(std::vector<Column> columns);
-  /// REQUIRES: as many cells as columns.
+  /// Control characters, which could change a terminal, become '?'. REQUIRES: as many cells as
+  /// columns.
   void add(std::vector<std::string> cells);
+  /// How a cell of the last row looks in colours. REQUIRES: but for escape sequences, it is the
+  /// cell.
+  void paint(std::size_t column, std::string painted);
   [[nodiscard]] std::string text() const;
 
  private:
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
+  std::vector<std::vector<std::string>> painted_;  // as rows_; empty: as the cell
 };
 
 /// What somebody would do otherwise.
@@ -65,7 +73,8 @@ struct Rival {
 /// One row a device in the order of the pipeline, idle devices last: load with a bar (full: the
 /// busiest device), its parts, memory and its limit, number of stages and operators.
 /// REQUIRES: the plan has a placement.
-[[nodiscard]] std::string loads_table(const model::Problem& problem, const model::Plan& plan);
+[[nodiscard]] std::string loads_table(const model::Problem& problem, const model::Plan& plan,
+                                      Colours colours = Colours::none);
 
 /// Of a latency plan, one row a stage: when it starts and finishes, where it runs, how many
 /// operators. REQUIRES: the plan has a placement.
@@ -73,11 +82,13 @@ struct Rival {
 
 /// What a person wants to know of a plan: loads, and of a latency plan first its stages.
 /// REQUIRES: the plan has a placement.
-[[nodiscard]] std::string plan_tables(const model::Problem& problem, const model::Plan& plan);
+[[nodiscard]] std::string plan_tables(const model::Problem& problem, const model::Plan& plan,
+                                      Colours colours = Colours::none);
 
-/// The answer and each rival with its time per sample and how much slower than the answer it is,
-/// and its note.
+/// The answer and each rival with its time per sample, a bar (full: four times the answer or more),
+/// how much slower than the answer it is, and its note.
 /// REQUIRES: the plan has a placement.
-[[nodiscard]] std::string comparison_table(const model::Plan& plan, std::span<const Rival> rivals);
+[[nodiscard]] std::string comparison_table(const model::Plan& plan, std::span<const Rival> rivals,
+                                           Colours colours = Colours::none);
 
 }  // namespace cleave::report
