@@ -19,6 +19,7 @@
 #include "interrupt.h"
 #include "options.h"
 #include "output_folder.h"
+#include "page.h"
 #include "progress_bar.h"
 
 #ifdef CLEAVE_RUNTIME
@@ -51,6 +52,7 @@ struct Placed {
   std::string checksum;
   model::Problem problem;
   model::Plan plan;
+  io::Provenance provenance;
   std::string plan_text;  ///< for plan.json; empty: the file that was given is copied
 };
 
@@ -75,10 +77,10 @@ base::Result<Placed> plan_model(const Arguments& arguments) {
     return solve::solve(task.problem, limits, bar.sink());
   }();
   if (!plan) return plan.error();
-  std::string text =
-      io::plan_to_json(task.problem, *plan, provenance(arguments.model, task, request), false);
-  return Placed{*std::move(file), task.file.checksum, task.problem, *std::move(plan),
-                std::move(text)};
+  io::Provenance origin = provenance(arguments.model, task, request);
+  std::string text = io::plan_to_json(task.problem, *plan, origin, false);
+  return Placed{*std::move(file), task.file.checksum, task.problem,
+                *std::move(plan), std::move(origin),  std::move(text)};
 }
 
 base::Result<Placed> read_placed(const Arguments& arguments) {
@@ -94,7 +96,8 @@ base::Result<Placed> read_placed(const Arguments& arguments) {
   if (auto holds = check::verify(read->problem, read->plan); !holds) {
     return base::Error{holds.error().code, holds.error().message, *arguments.plan};
   }
-  return Placed{*std::move(file), graph->checksum, read->problem, std::move(read->plan), {}};
+  return Placed{*std::move(file),      graph->checksum,    read->problem,
+                std::move(read->plan), origin->provenance, {}};
 }
 
 std::vector<onnx::StageSpec> to_specs(const model::Problem& problem, const model::Plan& plan) {
@@ -199,6 +202,8 @@ base::Result<Pipeline> write_folder(const Arguments& arguments, const Placed& pl
   if (!check) return check.error();
   pipeline->check = *std::move(check);
   if (auto done = fill_checksums(*pipeline, folder); !done) return done.error();
+  const std::string page = make_page(placed.problem, placed.plan, placed.provenance);
+  if (auto done = io::write_file(folder / "report.html", page); !done) return done.error();
   if (auto done = io::write_file(folder / "manifest.json", io::manifest_to_json(*pipeline));
       !done) {
     return done.error();
@@ -272,7 +277,7 @@ void add_split(CLI::App& app, int& exit_code) {
   command->add_option("MODEL", arguments->model, "the ONNX model")->type_name("")->required();
   command
       ->add_option("-o,--output", arguments->folder,
-                   "write stages, plan.json and manifest.json to this folder")
+                   "write stages, plan.json, report.html and manifest.json to this folder")
       ->type_name("DIR")
       ->required();
   CLI::Option* plan =

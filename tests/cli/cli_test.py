@@ -469,7 +469,7 @@ class Split(CliTest):
         self.assertEqual(manifest["format"], "cleave.manifest/1")
         files = {stage["model"]["file"] for stage in manifest["stages"]}
         present = {path.name for path in (self.folder / "out").iterdir()}
-        self.assertEqual(present, files | {"manifest.json", "plan.json"})
+        self.assertEqual(present, files | {"manifest.json", "plan.json", "report.html"})
         plan = json.loads((self.folder / "out" / "plan.json").read_text())
         self.assertEqual([stage["device"] for stage in manifest["stages"]],
                          [stage["device"] for stage in plan["stages"]])
