@@ -36,6 +36,29 @@ base::Result<Rival> read_expert(const std::string& file, const model::Problem& p
   return to_rival(problem, solve::judge(problem, std::move(name), std::move(placement).value()));
 }
 
+// What the pipeline is worth without visiting a device twice, and how often the answer does. Stages
+// are runs of operators that a device works on in one go.
+base::Result<Rival> plan_contiguously(const Task& task, const base::Limits& limits,
+                                      const model::Plan& answer) {
+  model::Question question = task.problem.question();
+  question.placement = model::PlacementRule::contiguous;
+  const auto problem = model::Problem::create(task.problem.shared_graph(), task.problem.machine(),
+                                              std::move(question));
+  if (!problem) return problem.error();
+  const auto plan = solve::solve(*problem, limits);
+  if (!plan) return plan.error();
+  Rival rival;
+  rival.name = "contiguous";
+  rival.note = plan->reason;
+  if (!plan->has_placement()) return rival;
+  rival.objective = plan->objective;
+  rival.feasible = true;
+  rival.note = fmt::format(
+      "gap {} (cleave: {}), {} stages (cleave: {})", report::format_percent(plan->gap()),
+      report::format_percent(answer.gap()), plan->stages.size(), answer.stages.size());
+  return rival;
+}
+
 // Whether the plan beats what needs no planner.
 std::string give_verdict(const model::Plan& plan, const std::vector<Rival>& simple) {
   const Rival* best = report::best_feasible(simple);
@@ -89,6 +112,12 @@ int run(Arguments& arguments) {
 
   std::vector<Rival> rivals =
       to_rivals(task->problem, solve::alternatives(task->problem, limits.seed));
+  if (task->problem.question().objective == model::Objective::throughput &&
+      task->problem.question().placement == model::PlacementRule::any) {
+    auto contiguous = plan_contiguously(*task, limits, *plan);
+    if (!contiguous) return fail(contiguous.error());
+    rivals.insert(rivals.begin(), std::move(contiguous).value());
+  }
   rivals.insert(rivals.end(), experts.begin(), experts.end());
   const std::string verdict =
       give_verdict(*plan, to_rivals(task->problem, solve::simple_alternatives(task->problem)));

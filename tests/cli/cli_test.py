@@ -651,6 +651,12 @@ class Compare(CliTest):
                      "pipedream-like", "local-search", "scotch"]:
             self.assertRegex(text, rf"(?m)^{name} ")
 
+    def test_contiguous_beside_any(self):
+        asked = ["compare", self.write("g.json", GRAPH)]
+        text = self.run_cleave(*asked, "--placement", "any").stdout
+        self.assertRegex(text, r"(?m)^contiguous .*gap 0.00% \(cleave: .*%\), \d+ stages")
+        self.assertNotRegex(self.run_cleave(*asked).stdout, r"(?m)^contiguous ")
+
     def test_says_when_splitting_does_not_pay(self):
         text = self.run_cleave("compare", self.write("g.json", GRAPH)).stdout
         # Two copies of 6 ms: a sample every 3 ms.
