@@ -24,6 +24,7 @@ constexpr std::size_t kMaxMasterRows = 1500;  // whose inverse takes 18 MB
 // node's edges cost.
 constexpr double kLeastNegative = 0.003;
 constexpr double kMostNegative = 0.04;
+constexpr std::size_t kFewLabels = 1 << 12;
 constexpr std::size_t kMostLabels = 1 << 16;
 constexpr int kMaxPivots = 2000;
 constexpr int kMaxRounds = 1000;
@@ -366,6 +367,7 @@ Cover::Outcome Cover::refute(Amount threshold, std::uint64_t& effort, std::uint6
   Weights weights = best_.empty() ? times_ : best_;
   double negative = 0;
   rough_ = true;
+  max_labels_ = kFewLabels;
   for (;;) {
     choose_level(threshold);
     switch (generate(weights, negative, threshold, effort, max_effort, deadline)) {

@@ -32,7 +32,7 @@ using reduce::Contracted;
 // Efforts of the first round; each round doubles them.
 constexpr std::uint64_t kMovesPerUnit = 64;
 constexpr std::uint64_t kExhaustStates = 20000;
-constexpr std::uint64_t kCoverEffort = 1 << 24;
+constexpr std::uint64_t kCoverEffortPerNode = 1 << 17;
 constexpr int kMaxDoublings = 20;
 
 constexpr std::size_t kMaxExhaustedNodes = 48;  // beyond, exhausting is hopeless
@@ -277,7 +277,7 @@ class Planner {
   void cover_round(int round) {
     if (limits_.memory < kCoverTables || !placed()) return;
     if (std::exchange(shared_for_, answer_.objective) != answer_.objective) raise_by_shares();
-    raise_by_covers(kCoverEffort << round);
+    raise_by_covers((kCoverEffortPerNode * graph_.num_nodes) << round);
   }
 
   // Bisects between the bound and the least threshold that fair shares do not refute.
@@ -296,24 +296,24 @@ class Planner {
   // The same with weights that column generation finds. A threshold that takes more than `patience`
   // is left for one nearer to the bound; after the second, for the next round.
   void raise_by_covers(std::uint64_t patience) {
-    double fraction = 0.5;  // of the way from the bound
     int given_up = 0;
     while (open() && given_up < 2) {
       const Amount low = answer_.bound.value.count();
       const Amount high = std::min(answer_.objective.count(), least_open_);
       if (high - low <= low / kCoverPrecision) return;
-      const auto step = static_cast<Amount>(static_cast<double>(high - low) * fraction);
+      const auto step = static_cast<Amount>(static_cast<double>(high - low) * fraction_);
       const Amount threshold = std::min(low + step, high - 1);
       const std::uint64_t effort = answer_.states + std::min(patience, states_left());
       switch (cover_.refute(threshold, answer_.states, effort, deadline_)) {
         case Cover::Outcome::refuted:
           raise(threshold + 1, "cover");
+          fraction_ = std::min(0.5, 2 * fraction_);
           break;
         case Cover::Outcome::open:
           least_open_ = threshold;
           break;
         case Cover::Outcome::stopped:
-          fraction /= 2;
+          fraction_ = std::max(0.03, fraction_ / 2);
           ++given_up;
           break;
       }
@@ -378,6 +378,7 @@ class Planner {
   Cover cover_;
   std::uint64_t rounds_ = 0;
   bool exhausted_ = false;
+  double fraction_ = 0.5;   // of the way from the bound to what is open, for the next threshold
   Duration shared_for_{0};  // objective for which fair shares were tried
   Amount least_unfair_ = std::numeric_limits<Amount>::max();  // not refuted by fair shares
   Amount least_open_ = std::numeric_limits<Amount>::max();    // not refuted by any weights
