@@ -211,7 +211,7 @@ class Planner {
     how.enough = answer_.bound.value;
     how.heat = kHeats[static_cast<std::size_t>(round) % kHeats.size()];
     // What is good with one call is a good start for several.
-    how.one_call = round % 2 == 0;
+    how.one_call = round % 4 != 3;
     const auto work = [&](std::size_t thread) {
       Layout layout(problem_);
       if (!layout.start(*best_)) return;
