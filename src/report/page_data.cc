@@ -309,7 +309,6 @@ Json inputs_of(const Page& page) {
   add("solver", page.plan.solver);
   add("bound by", page.plan.bound.method);
   add("effort", fmt::format("{} search states", page.plan.effort));
-  if (page.plan.seconds > 0) add("time taken", fmt::format("{:.2f} s", page.plan.seconds));
   add("cleave", page.provenance.version);
   return inputs;
 }

@@ -392,7 +392,7 @@ class Report(CliTest):
 
     def test_plan_writes_the_same_page(self):
         graph = self.write("g.json", GRAPH)
-        self.run_cleave("plan", graph, "-o", "plan.json", "--timing", "--report", "1.html")
+        self.run_cleave("plan", graph, "-o", "plan.json", "--report", "1.html")
         self.run_cleave("report", "plan.json", "-o", "2.html")
         self.assertEqual((self.folder / "1.html").read_bytes(),
                          (self.folder / "2.html").read_bytes())
