@@ -260,7 +260,7 @@ std::string stages_table(const Problem& problem, const Plan& plan) {
 }
 
 std::string plan_tables(const Problem& problem, const Plan& plan, Colours colours) {
-  const std::string loads = loads_table(problem, plan, colours);
+  std::string loads = loads_table(problem, plan, colours);
   if (problem.question().objective != model::Objective::latency) return loads;
   return stages_table(problem, plan) + "\n" + loads;
 }
