@@ -83,12 +83,40 @@ bool is_model(const std::filesystem::path& file) {
   return onnx::is_model({start.data(), static_cast<std::size_t>(in.gcount())});
 }
 
+namespace {
+
+// Whether a profile, where there is one, is that of this model.
+base::Status check_profile(const io::ModelReading& reading, std::string_view checksum) {
+  if (!reading.profile || (reading.profile->model_checksum == checksum &&
+                           reading.profile->dimensions == reading.dimensions)) {
+    return std::monostate{};
+  }
+  return base::bad_input(fmt::format(
+      "the profile is of '{}' with {}; measure this model with cleave profile{}",
+      reading.profile->model_file,
+      reading.profile->model_checksum == checksum ? "other sizes of dimensions" : "other content",
+      reading.dimensions.empty() ? "" : " and the same --dim"));
+}
+
+}  // namespace
+
+base::Result<io::ModelReading> to_reading(const Request& request) {
+  io::ModelReading reading{request.dimensions, request.colocate_above};
+  if (!request.profile) return reading;
+  auto profile = io::read_profile(*request.profile);
+  if (!profile) return profile.error();
+  reading.profile = std::make_shared<const model::Profile>(std::move(profile).value());
+  return reading;
+}
+
 base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
                                      const onnx::ModelFile& model, const model::Machine& machine,
                                      io::ModelReading reading) {
   auto checksum = io::checksum(file);
   if (!checksum) return checksum.error();
-  auto estimate = estimate::estimate(model.network, machine, {reading.colocate_above});
+  if (auto fits = check_profile(reading, *checksum); !fits) return fits.error();
+  auto estimate =
+      estimate::estimate(model.network, machine, {reading.colocate_above, reading.profile});
   if (!estimate) return estimate.error();
   for (const auto& notes : {model.notes, estimate->notes}) {
     for (const std::string& note : notes) fmt::print(stderr, "cleave: note: {}\n", note);
@@ -116,7 +144,9 @@ base::Result<Task> load_model_task(const std::filesystem::path& file, const Requ
   if (!model) return model.error();
   auto machine = choose_machine(request, std::nullopt);
   if (!machine) return machine.error();
-  auto graph = to_graph(file, *model, *machine, {request.dimensions, request.colocate_above});
+  auto reading = to_reading(request);
+  if (!reading) return reading.error();
+  auto graph = to_graph(file, *model, *machine, std::move(reading).value());
   if (!graph) return graph.error();
   return to_task(std::move(graph).value(), std::move(machine).value(), request);
 }
@@ -138,8 +168,8 @@ base::Result<Task> load_task(const std::filesystem::path& graph, const Request& 
   if (is_model(graph)) return load_model_task(graph, request);
   auto file = io::read_graph(graph);
   if (!file) return file.error();
-  if (!request.dimensions.empty()) {
-    return base::bad_input("--dim is for ONNX models; this file is of another kind",
+  if (!request.dimensions.empty() || request.profile) {
+    return base::bad_input("--dim and --profile are for ONNX models; this file is of another kind",
                            graph.string());
   }
   auto machine = choose_machine(request, file->machine);

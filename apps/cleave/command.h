@@ -37,6 +37,7 @@ void add_report(CLI::App& app, int& exit_code);
 void add_split(CLI::App& app, int& exit_code);
 void add_workload(CLI::App& app, int& exit_code);
 #ifdef CLEAVE_RUNTIME
+void add_profile(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
 #endif
 void add_bench(CLI::App& app, int& exit_code);
@@ -66,8 +67,10 @@ struct Task {
 /// says.
 [[nodiscard]] base::Result<io::GraphFile> load_planned_graph(const std::filesystem::path& graph,
                                                              const std::filesystem::path& plan);
-/// The graph of an ONNX model on a machine, with estimated times; what had to be assumed is said on
-/// stderr.
+/// How the options ask for an ONNX model to be read, with the profile where they name one.
+[[nodiscard]] base::Result<io::ModelReading> to_reading(const Request& request);
+/// The graph of an ONNX model on a machine, with times that are estimated, or measured where the
+/// reading has a profile, which has to be this model's; what had to be assumed is said on stderr.
 [[nodiscard]] base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
                                                    const onnx::ModelFile& model,
                                                    const model::Machine& machine,

@@ -24,6 +24,7 @@ int run(int argc, char** argv) {
   add_simulate(app, exit_code);
   add_report(app, exit_code);
 #ifdef CLEAVE_RUNTIME
+  add_profile(app, exit_code);
   add_run(app, exit_code);
 #endif
   add_split(app, exit_code);

@@ -60,6 +60,9 @@ const std::array kOptions{
                  [](Request& r, std::int64_t n) { r.colocate_above = base::Bytes(n * kMebibyte); }},
            "1024",
            "weights larger than this keep all their operators on one device; others are copied"},
+    Option{"--profile", "FILE", Purpose::model,
+           File{[](Request& r, std::string_view file) { r.profile = file; }}, "",
+           "operator times that cleave profile measured; without it, all are estimated"},
     Option{"--objective", "NAME", Purpose::problem,
            OneOf{kObjectives,
                  [](Request& r, std::size_t i) {
@@ -266,6 +269,12 @@ Request standard_request() {
 
 void add_options(CLI::App& command, Request& request) {
   for (const Option& option : kOptions) add_option(command, request, option);
+}
+
+void add_dimensions(CLI::App& command, Request& request) {
+  for (const Option& option : kOptions) {
+    if (option.flags == "--dim") add_option(command, request, option);
+  }
 }
 
 }  // namespace cleave::app

@@ -26,6 +26,7 @@ struct Request {
   std::optional<int> accelerators;                 ///< instead of the machine's own number
   std::map<std::string, std::int64_t> dimensions;  ///< of an ONNX model
   base::Bytes colocate_above;                      ///< size of weights, see estimate::Options
+  std::optional<std::filesystem::path> profile;    ///< measured operator times
   model::Question question;
   base::Limits limits;
 };
@@ -82,5 +83,7 @@ struct Option {
 
 /// Gives a command all options of the table; parsing fills `request`, which must outlive it.
 void add_options(CLI::App& command, Request& request);
+/// The same with the option --dim alone.
+void add_dimensions(CLI::App& command, Request& request);
 
 }  // namespace cleave::app

@@ -62,8 +62,9 @@ base::Result<Placed> plan_model(const Arguments& arguments) {
   if (!file) return file.error();
   auto machine = choose_machine(request, std::nullopt);
   if (!machine) return machine.error();
-  auto graph =
-      to_graph(arguments.model, *file, *machine, {request.dimensions, request.colocate_above});
+  auto reading = to_reading(request);
+  if (!reading) return reading.error();
+  auto graph = to_graph(arguments.model, *file, *machine, std::move(reading).value());
   if (!graph) return graph.error();
   auto problem = model::Problem::create(graph->graph, *std::move(machine), request.question);
   if (!problem) return problem.error();

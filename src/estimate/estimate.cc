@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "estimate/speed.h"
@@ -23,6 +25,7 @@ using model::ValueId;
 struct Column {
   std::string name;
   Speed speed;
+  const model::MeasuredColumn* measured = nullptr;  // null: all times are estimated
 };
 
 bool operator==(const Speed& a, const Speed& b) {
@@ -34,7 +37,16 @@ bool operator==(const Speed& a, const Speed& b) {
          a.efficiency == b.efficiency;
 }
 
-base::Result<std::vector<Column>> to_columns(const model::Machine& machine) {
+const model::MeasuredColumn* find_measured(const model::Profile* profile, std::string_view times) {
+  if (profile == nullptr) return nullptr;
+  for (const model::MeasuredColumn& column : profile->columns) {
+    if (column.times == times) return &column;
+  }
+  return nullptr;
+}
+
+base::Result<std::vector<Column>> to_columns(const model::Machine& machine,
+                                             const model::Profile* profile) {
   std::vector<Column> columns;
   for (const model::DeviceClass& c : machine.classes()) {
     auto speed = speed_of(c);
@@ -42,7 +54,7 @@ base::Result<std::vector<Column>> to_columns(const model::Machine& machine) {
     const auto known = std::find_if(columns.begin(), columns.end(),
                                     [&](const Column& column) { return column.name == c.times; });
     if (known == columns.end()) {
-      columns.push_back({c.times, std::move(speed).value()});
+      columns.push_back({c.times, std::move(speed).value(), find_measured(profile, c.times)});
     } else if (!(known->speed == *speed)) {
       return base::bad_input(
           fmt::format("device class '{}' shares the times '{}' with another "
@@ -105,15 +117,21 @@ class Assembly {
     model::GraphBuilder builder(std::move(names));
     builder.reserve(operators_.size(), network_.values.size());
     Assumptions assumptions;
+    std::vector<Work> works;
+    for (const NetworkOperator* op : operators_) {
+      works.push_back(work_of(network_, *op, assumptions));
+    }
+    std::vector<std::string> notes = to_notes(assumptions);
+    std::vector<std::vector<base::Duration>> times;
+    for (const Column& column : columns) times.push_back(times_of(column, works, notes));
     for (std::size_t i = 0; i < operators_.size(); ++i) {
-      const Work work = work_of(network_, *operators_[i], assumptions);
-      builder.add_operator(describe(i, work, columns));
+      builder.add_operator(describe(i, times));
     }
     add_tensors(builder);
     auto graph = std::move(builder).build();
     if (!graph) return graph.error();
     return Estimate{std::make_shared<const model::Graph>(std::move(graph).value()),
-                    to_notes(assumptions)};
+                    std::move(notes)};
   }
 
  private:
@@ -139,12 +157,57 @@ class Assembly {
     return i;
   }
 
-  model::OperatorSpec describe(std::size_t i, const Work& work,
-                               const std::vector<Column>& columns) {
+  // Of each operator in a column, [operators_].
+  std::vector<base::Duration> times_of(const Column& column, const std::vector<Work>& works,
+                                       std::vector<std::string>& notes) const {
+    std::vector<base::Duration> times;
+    for (const Work& work : works) times.push_back(column.speed.time(work));
+    if (column.measured != nullptr) apply_measured(*column.measured, times, notes);
+    return times;
+  }
+
+  void apply_measured(const model::MeasuredColumn& measured, std::vector<base::Duration>& times,
+                      std::vector<std::string>& notes) const {
+    std::unordered_map<std::string_view, base::Duration> known;
+    for (const auto& op : measured.operators) known.emplace(op.id, op.time);
+    std::set<std::string> estimated;
+    for (std::size_t i = 0; i < operators_.size(); ++i) {
+      const auto found = known.find(operators_[i]->id);
+      if (found != known.end()) {
+        times[i] = found->second;
+      } else {
+        estimated.insert(operators_[i]->id);
+      }
+    }
+    Wide sum = 0;
+    for (const base::Duration time : times) sum += time.count();
+    for (base::Duration& time : times) time = scaled(time, measured.whole, sum);
+    notes.push_back(fmt::format(
+        "the times of '{}' are measured: {:.3f} ms for the whole model on each of {} busy devices, "
+        "and {:.3f} ms for its operators one by one; each is taken times {:.3f}",
+        measured.times, base::to_ms(measured.whole), measured.devices,
+        static_cast<double>(sum) * 1e-9,
+        sum > 0 ? static_cast<double>(measured.whole.count()) / static_cast<double>(sum) : 1));
+    if (!estimated.empty()) {
+      notes.push_back(fmt::format("the profile has no times on '{}' for {}: they are estimated",
+                                  measured.times, listed(estimated)));
+    }
+  }
+
+  __extension__ using Wide = __int128;  // no sum of a profile's times leaves it
+
+  // time · whole / sum, without leaving the integers.
+  static base::Duration scaled(base::Duration time, base::Duration whole, Wide sum) {
+    if (sum == 0) return time;
+    return base::Duration(static_cast<std::int64_t>(Wide{time.count()} * whole.count() / sum));
+  }
+
+  model::OperatorSpec describe(std::size_t i,
+                               const std::vector<std::vector<base::Duration>>& times) {
     model::OperatorSpec spec;
     spec.id = operators_[i]->id;
     spec.memory = memory_[i];
-    for (const Column& column : columns) spec.times.push_back(column.speed.time(work));
+    for (const auto& column : times) spec.times.push_back(column[i]);
     if (is_shared(i)) spec.group = fmt::format("weights of {}", operators_[find(i)]->id);
     return spec;
   }
@@ -219,7 +282,7 @@ class Assembly {
 
 base::Result<Estimate> estimate(const Network& network, const model::Machine& machine,
                                 const Options& options) {
-  const auto columns = to_columns(machine);
+  const auto columns = to_columns(machine, options.profile.get());
   if (!columns) return columns.error();
   return Assembly(network, options).run(*columns);
 }

@@ -11,6 +11,7 @@
 #include "io/json_writer.h"
 #include "io/machine.h"
 #include "io/parse.h"
+#include "io/profile.h"
 #include "io/reader.h"
 #include "io/text.h"
 
@@ -194,6 +195,10 @@ void write_reading(JsonWriter& out, const std::optional<ModelReading>& reading) 
   for (const auto& [name, size] : reading->dimensions) out.key(name).whole(size);
   out.end();
   out.key("colocate_above_bytes").whole(reading->colocate_above.count());
+  if (reading->profile) {
+    out.key("profile");
+    write_profile(out, *reading->profile);
+  }
   out.end();
 }
 
@@ -273,6 +278,9 @@ std::optional<ModelReading> read_reading(Reader& in, const Value& problem) {
         in.whole(size, "the size", std::numeric_limits<std::int64_t>::max());
   }
   reading.colocate_above = in.bytes(in.required(*value, "colocate_above_bytes"));
+  if (const auto profile = in.optional(*value, "profile")) {
+    reading.profile = std::make_shared<const model::Profile>(read_profile(in, *profile));
+  }
   return reading;
 }
 

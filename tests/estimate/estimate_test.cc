@@ -265,6 +265,51 @@ TEST(Estimate, OneColumnForEachKindOfTimes) {
   EXPECT_NE(different.error().message.find("'twin'"), std::string::npos);
 }
 
+std::shared_ptr<const model::Profile> profile_of(const std::string& times, Duration whole,
+                                                 std::vector<model::MeasuredOperator> operators) {
+  model::Profile profile;
+  profile.columns.push_back({times, 2, 1, std::move(operators), whole});
+  return std::make_shared<const model::Profile>(std::move(profile));
+}
+
+TEST(Estimate, MeasuredTimesAddUpToTheWholeModel) {
+  const Sketch s = shared_weight();
+  Options options;
+  // One by one 60, 30 and 30; together, fused, 60.
+  options.profile = profile_of(
+      "calculator", Duration(60),
+      {{"MatMul0", Duration(60)}, {"Relu1", Duration(30)}, {"FusedMatMul2", Duration(30)}});
+  const Estimate e = estimated(s, calculator(), options);
+  EXPECT_EQ(e.graph->time(OperatorId(0), 0), Duration(30));
+  EXPECT_EQ(e.graph->time(OperatorId(1), 0), Duration(15));
+  EXPECT_EQ(e.graph->time(OperatorId(2), 0), Duration(15));
+  ASSERT_EQ(e.notes.size(), 1U);
+  EXPECT_NE(e.notes[0].find("times 0.500"), std::string::npos) << e.notes[0];
+}
+
+TEST(Estimate, WhatAProfileLacksIsEstimatedAndNamed) {
+  const Sketch s = shared_weight();
+  const Duration relu = *estimated(s, calculator()).graph->time(OperatorId(1), 0);
+  Options options;
+  options.profile = profile_of("calculator", Duration(60'000) + relu,
+                               {{"MatMul0", Duration(20'000)}, {"FusedMatMul2", Duration(40'000)}});
+  const Estimate e = estimated(s, calculator(), options);
+  EXPECT_EQ(e.graph->time(OperatorId(0), 0), Duration(20'000));
+  EXPECT_EQ(e.graph->time(OperatorId(1), 0), relu);
+  ASSERT_EQ(e.notes.size(), 2U);
+  EXPECT_NE(e.notes[1].find("Relu1"), std::string::npos) << e.notes[1];
+}
+
+TEST(Estimate, AProfileOfOtherTimesChangesNothing) {
+  const Sketch s = shared_weight();
+  Options options;
+  options.profile = profile_of("other", Duration(1), {{"Relu1", Duration(1)}});
+  const Estimate e = estimated(s, calculator(), options);
+  EXPECT_EQ(e.graph->time(OperatorId(1), 0),
+            estimated(s, calculator()).graph->time(OperatorId(1), 0));
+  EXPECT_TRUE(e.notes.empty());
+}
+
 TEST(Estimate, AClassHasToSayHowFastItIs) {
   DeviceClass silent;
   silent.name = "silent";

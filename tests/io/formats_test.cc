@@ -325,6 +325,9 @@ TEST(Documentation, ExamplesAreRead) {
   const auto machine = parse_devices(example("cleave.devices/1"), "example");
   ASSERT_TRUE(machine) << machine.error().to_string();
   EXPECT_EQ(machine->num_devices(), 5U);
+  const auto profile = parse_profile(example("cleave.profile/1"), "example");
+  ASSERT_TRUE(profile) << profile.error().to_string();
+  EXPECT_EQ(profile->columns.at(0).operators.size(), 2U);
 }
 
 }  // namespace

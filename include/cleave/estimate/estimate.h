@@ -13,6 +13,7 @@
 #include "cleave/model/graph.h"
 #include "cleave/model/machine.h"
 #include "cleave/model/network.h"
+#include "cleave/model/profile.h"
 
 /// Operator times by the roofline model (Williams, Waterman, Patterson, CACM 2009):
 ///   time = launch + max(operations / (peak · efficiency), bytes / (bandwidth · efficiency))
@@ -41,6 +42,10 @@ struct Options {
   /// A weight that several operators read is counted with each of them up to this size; above it,
   /// its operators have to share a device and it counts once.
   base::Bytes colocate_above{std::int64_t{1} << 30};
+  /// Times that were measured, for the columns that it has. An operator that it lacks is estimated.
+  /// All times of a column are then multiplied by one factor, such that they add up to what the
+  /// whole model took: fused operators take less than the sum of their own times.
+  std::shared_ptr<const model::Profile> profile{};
 };
 
 struct Estimate {

@@ -15,6 +15,7 @@
 #include "cleave/model/pipeline.h"
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
+#include "cleave/model/profile.h"
 
 /// The only place where text becomes typed values, and typed values text. docs/formats.md describes
 /// every format.
@@ -30,6 +31,7 @@ namespace cleave::io {
 struct ModelReading {
   std::map<std::string, std::int64_t> dimensions;  ///< sizes of those that the file leaves open
   base::Bytes colocate_above;  ///< weights larger than this keep their operators together
+  std::shared_ptr<const model::Profile> profile{};  ///< measured times; null: all are estimated
 };
 
 /// A graph file, with the machine it describes where it has one.
@@ -96,6 +98,12 @@ struct PlanOrigin {
 /// that remain without a device are an error that names one.
 [[nodiscard]] base::Result<model::Placement> read_split(const std::filesystem::path& file,
                                                         const model::Problem& problem);
+
+/// Measured operator times ("cleave.profile/1"), ending in a newline.
+[[nodiscard]] std::string profile_to_json(const model::Profile& profile);
+[[nodiscard]] base::Result<model::Profile> read_profile(const std::filesystem::path& file);
+[[nodiscard]] base::Result<model::Profile> parse_profile(std::string_view text,
+                                                         std::string_view name);
 
 /// manifest.json ("cleave.manifest/1"), ending in a newline: a folder of stages that run.
 /// REQUIRES: what model::Pipeline says that readers guarantee.
