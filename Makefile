@@ -4,7 +4,7 @@
 #   make test      build, then run every test but those in a browser
 #   make test-browser
 #                  build, then open reports in a browser; installs Chromium and Node as well
-#   make demo      build, then plan a generated model on the devices of examples/devices
+#   make demo      build, then measure, split and run a generated model on two of this machine's cores
 #   make install   into PREFIX (default /usr/local)
 #   make format    clang-format every source
 #   make clean     remove build/
@@ -13,6 +13,7 @@ PREFIX ?= /usr/local
 build := build/release
 cleave := $(build)/cleave
 demo := $(build)/demo
+this_machine := examples/devices/this-machine.yaml
 jobs := $(shell nproc 2>/dev/null || echo 2)
 launcher := $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 clang_format := $(firstword $(shell command -v clang-format-14 clang-format 2>/dev/null))
@@ -39,10 +40,14 @@ test-browser:
 
 demo: build
 	mkdir -p $(demo)
-	$(cleave) workload bert --training --layers 32 --hidden 3072 --heads 32 -o $(demo)/bert.json
-	$(cleave) plan $(demo)/bert.json -d examples/devices/four-gpus.yaml -o $(demo)/plan.json
-	$(cleave) check $(demo)/bert.json $(demo)/plan.json
-	$(cleave) compare $(demo)/bert.json -d examples/devices/four-gpus.yaml
+	$(cleave) workload transformer --layers 6 --hidden 512 --heads 8 --onnx $(demo)/model.onnx
+	$(cleave) profile $(demo)/model.onnx -d $(this_machine) -o $(demo)/profile.json
+	$(cleave) split $(demo)/model.onnx -d $(this_machine) --profile $(demo)/profile.json \
+	  -o $(demo)/stages --force
+	$(cleave) run $(demo)/stages -o $(demo)/run.json
+	$(cleave) report $(demo)/stages/plan.json --graph $(demo)/model.onnx -o $(demo)/report.html
+	@echo "The stages are in $(demo)/stages, the plan as a page in $(demo)/report.html, the figures"
+	@echo "of the run in $(demo)/run.json"
 
 install: build
 	cmake --install $(build) --prefix $(PREFIX)

@@ -30,6 +30,7 @@ struct Measurement {
   /// of the file. Those in bodies are among them, if they have names of their own.
   std::map<std::string, std::vector<base::Duration>> operators;
   /// Of the whole model with all optimisations: the median of the rounds, the mean over devices.
+  /// With one thread a device, its processor time; with more, the wall clock.
   base::Duration whole{0};
 };
 
