@@ -17,7 +17,7 @@ TIMEOUT_S = 120
 # Predicted and measured time per sample differ by no more than this, on a machine that is otherwise
 # idle. Where others use it too, the tries that were too far off are printed.
 TOLERANCE = 0.10
-TRIES = 12
+TRIES = 6
 
 
 def cleave(*arguments, expect=0, folder=None):
