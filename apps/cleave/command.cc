@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cleave/estimate/estimate.h"
+#include "cleave/training/derive.h"
 
 namespace cleave::app {
 
@@ -98,6 +99,35 @@ base::Status check_profile(const io::ModelReading& reading, std::string_view che
       reading.dimensions.empty() ? "" : " and the same --dim"));
 }
 
+// What had to be assumed.
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) fmt::print(stderr, "cleave: note: {}\n", note);
+}
+
+// The training graph where one is asked for, else the graph as it is.
+base::Result<io::GraphFile> train(io::GraphFile file,
+                                  const std::optional<io::TrainingReading>& reading) {
+  if (!reading) return file;
+  const auto optimizer = training::find_optimizer(reading->optimizer);
+  const auto precision = training::find_precision(reading->precision);
+  if (!optimizer || !precision) {
+    return base::bad_input(
+        fmt::format("nothing is known of training with optimizer '{}' and precision '{}'",
+                    reading->optimizer, reading->precision));
+  }
+  auto derived = training::derive(*file.graph, {*optimizer, *precision, reading->backward_percent});
+  if (!derived) return derived.error();
+  print_notes(derived->notes);
+  file.graph = std::make_shared<const model::Graph>(std::move(derived->graph));
+  file.training = reading;
+  return file;
+}
+
+std::optional<io::TrainingReading> asked_training(const Request& request) {
+  if (request.optimizer.empty()) return std::nullopt;
+  return io::TrainingReading{request.optimizer, request.precision, request.backward_percent};
+}
+
 }  // namespace
 
 base::Result<io::ModelReading> to_reading(const Request& request) {
@@ -118,9 +148,8 @@ base::Result<io::GraphFile> to_graph(const std::filesystem::path& file,
   auto estimate =
       estimate::estimate(model.network, machine, {reading.colocate_above, reading.profile});
   if (!estimate) return estimate.error();
-  for (const auto& notes : {model.notes, estimate->notes}) {
-    for (const std::string& note : notes) fmt::print(stderr, "cleave: note: {}\n", note);
-  }
+  print_notes(model.notes);
+  print_notes(estimate->notes);
   return io::GraphFile{std::move(estimate->graph), std::nullopt, "onnx",
                        std::move(checksum).value(), std::move(reading)};
 }
@@ -133,8 +162,24 @@ io::ModelReading reading_of(const io::PlanOrigin& origin) {
 
 namespace {
 
+// The question, with choices for stages where any option is about them.
+model::Question asked_question(const Request& request, const model::Machine& machine) {
+  model::Question question = request.question;
+  const bool batches =
+      question.schedule == model::Schedule::flush || question.schedule == model::Schedule::two_bw;
+  if (!request.replicas && !request.micro_batches && !request.recompute && !batches) {
+    return question;
+  }
+  const auto devices = static_cast<std::int64_t>(machine.num_devices());
+  question.stages =
+      model::StageChoices{request.replicas.value_or(1), request.micro_batches.value_or(devices),
+                          request.recompute.value_or(model::Recompute::never)};
+  return question;
+}
+
 base::Result<Task> to_task(io::GraphFile file, model::Machine machine, const Request& request) {
-  auto problem = model::Problem::create(file.graph, std::move(machine), request.question);
+  model::Question question = asked_question(request, machine);
+  auto problem = model::Problem::create(file.graph, std::move(machine), std::move(question));
   if (!problem) return problem.error();
   return Task{std::move(problem).value(), std::move(file)};
 }
@@ -148,6 +193,8 @@ base::Result<Task> load_model_task(const std::filesystem::path& file, const Requ
   if (!reading) return reading.error();
   auto graph = to_graph(file, *model, *machine, std::move(reading).value());
   if (!graph) return graph.error();
+  graph = train(std::move(graph).value(), asked_training(request));
+  if (!graph) return graph.error();
   return to_task(std::move(graph).value(), std::move(machine).value(), request);
 }
 
@@ -155,13 +202,17 @@ base::Result<Task> load_model_task(const std::filesystem::path& file, const Requ
 
 base::Result<io::GraphFile> load_planned_graph(const std::filesystem::path& graph,
                                                const std::filesystem::path& plan) {
-  if (!is_model(graph)) return io::read_graph(graph);
-  auto origin = io::read_plan_origin(plan);
+  const auto origin = io::read_plan_origin(plan);
   if (!origin) return origin.error();
+  if (!is_model(graph)) {
+    auto file = io::read_graph(graph);
+    return file ? train(std::move(file).value(), origin->provenance.training) : file;
+  }
   io::ModelReading reading = reading_of(*origin);
   const auto model = onnx::read_model(graph, reading.dimensions);
   if (!model) return model.error();
-  return to_graph(graph, *model, origin->machine, std::move(reading));
+  auto file = to_graph(graph, *model, origin->machine, std::move(reading));
+  return file ? train(std::move(file).value(), origin->provenance.training) : file;
 }
 
 base::Result<Task> load_task(const std::filesystem::path& graph, const Request& request) {
@@ -174,6 +225,8 @@ base::Result<Task> load_task(const std::filesystem::path& graph, const Request& 
   }
   auto machine = choose_machine(request, file->machine);
   if (!machine) return machine.error();
+  file = train(std::move(file).value(), asked_training(request));
+  if (!file) return file.error();
   return to_task(std::move(file).value(), std::move(machine).value(), request);
 }
 
@@ -192,7 +245,7 @@ base::Status check_output(const std::filesystem::path& file) {
 io::Provenance provenance(const std::filesystem::path& graph, const Task& task,
                           const Request& request) {
   return {graph.filename().string(), task.file.checksum, CLEAVE_VERSION, request.limits,
-          task.file.reading};
+          task.file.reading,         task.file.training};
 }
 
 }  // namespace cleave::app

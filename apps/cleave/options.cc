@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <limits>
 
 namespace cleave::app {
@@ -18,8 +19,11 @@ using model::Schedule;
 using model::Transfers;
 using Purpose = Option::Purpose;
 
+constexpr std::array<std::string_view, 3> kOptimizers{"sgd", "momentum", "adam"};
+constexpr std::array<std::string_view, 2> kPrecisions{"fp32", "mixed"};
 constexpr std::array<std::string_view, 2> kObjectives{"throughput", "latency"};
-constexpr std::array<std::string_view, 3> kSchedules{"inference", "1f1b", "gpipe"};
+constexpr std::array<std::string_view, 5> kSchedules{"inference", "1f1b", "gpipe", "flush", "2bw"};
+constexpr std::array<std::string_view, 3> kRecompute{"never", "always", "choose"};
 constexpr std::array<std::string_view, 3> kTransfers{"serial", "half-duplex", "full-duplex"};
 
 constexpr std::int64_t kMebibyte = 1 << 20;
@@ -63,6 +67,18 @@ const std::array kOptions{
     Option{"--profile", "FILE", Purpose::model,
            File{[](Request& r, std::string_view file) { r.profile = file; }}, "",
            "operator times that cleave profile measured; without it, all are estimated"},
+    Option{"--training", "NAME", Purpose::training,
+           OneOf{kOptimizers, [](Request& r, std::size_t i) { r.optimizer = kOptimizers[i]; }}, "",
+           "train a forward graph with this optimizer: adds backward operators and memory"},
+    Option{"--precision", "NAME", Purpose::training,
+           OneOf{kPrecisions, [](Request& r, std::size_t i) { r.precision = kPrecisions[i]; }},
+           "fp32",
+           "with --training: mixed keeps single-precision copies of half-precision weights"},
+    Option{"--backward", "RATIO", Purpose::training,
+           Real{0, 1000,
+                [](Request& r, double ratio) { r.backward_percent = std::llround(100 * ratio); }},
+           "2",
+           "with --training: time of a backward operator, as a multiple of its forward twin's"},
     Option{"--objective", "NAME", Purpose::problem,
            OneOf{kObjectives,
                  [](Request& r, std::size_t i) {
@@ -83,9 +99,27 @@ const std::array kOptions{
            OneOf{kSchedules,
                  [](Request& r, std::size_t i) {
                    r.question.schedule =
-                       std::array{Schedule::inference, Schedule::one_f_one_b, Schedule::gpipe}[i];
+                       std::array{Schedule::inference, Schedule::one_f_one_b, Schedule::gpipe,
+                                  Schedule::flush, Schedule::two_bw}[i];
                  }},
            "", "how samples follow one another; without it, 1f1b for training graphs"},
+    Option{"--replicas", "N", Purpose::problem,
+           Whole{1, model::Machine::kMaxDevices,
+                 [](Request& r, std::int64_t n) { r.replicas = static_cast<int>(n); }},
+           "", "devices that a stage may be on, taking turns; without it, 1"},
+    Option{"--micro-batches", "N", Purpose::problem,
+           Whole{1, model::StageChoices::kMaxMicroBatches,
+                 [](Request& r, std::int64_t n) { r.micro_batches = n; }},
+           "",
+           "micro-batches of a batch, of which those in flight need memory; see docs/training.md"},
+    Option{"--recompute", "NAME", Purpose::problem,
+           OneOf{kRecompute,
+                 [](Request& r, std::size_t i) {
+                   r.recompute = std::array{model::Recompute::never, model::Recompute::always,
+                                            model::Recompute::choose}[i];
+                 }},
+           "",
+           "whether stages run forward again instead of keeping activations; without it, never"},
     Option{"--transfers", "NAME", Purpose::problem,
            OneOf{kTransfers,
                  [](Request& r, std::size_t i) {
@@ -225,6 +259,8 @@ std::string group_of(Purpose purpose) {
   switch (purpose) {
     case Purpose::model:
       return "Of an ONNX model";
+    case Purpose::training:
+      return "Training";
     case Purpose::problem:
       return "Which problem";
     case Purpose::search:

@@ -27,7 +27,14 @@ struct Request {
   std::map<std::string, std::int64_t> dimensions;  ///< of an ONNX model
   base::Bytes colocate_above;                      ///< size of weights, see estimate::Options
   std::optional<std::filesystem::path> profile;    ///< measured operator times
+  std::string optimizer;  ///< to train a forward graph with, see training::derive(); empty: do not
+  std::string precision;
+  std::int64_t backward_percent = 0;
   model::Question question;
+  // Of stages with choices; all absent: stages have none, unless the schedule is about batches.
+  std::optional<int> replicas;
+  std::optional<std::int64_t> micro_batches;
+  std::optional<model::Recompute> recompute;
   base::Limits limits;
 };
 
@@ -65,9 +72,9 @@ struct File {
 
 /// One row of the only table of options: flags, help, defaults and range checks come from it.
 struct Option {
-  /// Whether the option changes WHICH problem is solved (by how an ONNX model is read, or
-  /// otherwise), or only HOW.
-  enum class Purpose { model, problem, search };
+  /// Whether the option changes WHICH problem is solved (by how an ONNX model is read, by making a
+  /// training graph, or otherwise), or only HOW.
+  enum class Purpose { model, training, problem, search };
 
   std::string_view flags;  ///< "-d,--devices"
   std::string_view type;   ///< "FILE"

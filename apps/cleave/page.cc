@@ -48,12 +48,22 @@ std::string command_again(const model::Problem& problem, const io::Provenance& p
     add("--colocate-above",
         fmt::format("{}", provenance.reading->colocate_above.count() / kMebibyte));
   }
+  if (const auto& training = provenance.training) {
+    add("--training", training->optimizer);
+    add("--precision", training->precision);
+    add("--backward", fmt::format("{}", static_cast<double>(training->backward_percent) / 100));
+  }
   add("--objective", to_string(question.objective));
   add("--placement", describe_placement(question));
   if (question.workers) add("--workers", fmt::format("{}", *question.workers));
   // One sample alone has no schedule to choose.
   if (question.objective == model::Objective::throughput) {
     add("--schedule", to_string(problem.schedule()));
+  }
+  if (const auto& stages = question.stages) {
+    add("--replicas", fmt::format("{}", stages->max_replicas));
+    add("--micro-batches", fmt::format("{}", stages->micro_batches));
+    add("--recompute", to_string(stages->recompute));
   }
   add("--transfers", to_string(question.transfers));
   for (const model::DeviceRule& rule : question.pins)

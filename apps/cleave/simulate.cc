@@ -46,7 +46,8 @@ std::string uses_table(const model::Problem& problem, const model::Plan& plan,
                        {"out"},
                        {"bubble"},
                        {"in flight"},
-                       {"weights"}});
+                       {"weights"},
+                       {"memory"}});
   std::vector<bool> shown(timeline.devices.size(), false);
   for (const model::Stage& stage : plan.stages) {
     if (shown[stage.device.index()]) continue;
@@ -57,7 +58,8 @@ std::string uses_table(const model::Problem& problem, const model::Plan& plan,
                report::format_bar(busy, 24), report::format_time(use.in),
                report::format_time(use.compute), report::format_time(use.out),
                report::format_time(timeline.makespan - use.busy), std::to_string(use.in_flight),
-               use.versions == 0 ? "-" : std::to_string(use.versions)});
+               use.versions == 0 ? "-" : std::to_string(use.versions),
+               report::format_bytes(use.memory)});
   }
   return table.text();
 }

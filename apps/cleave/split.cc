@@ -58,6 +58,12 @@ struct Placed {
 
 base::Result<Placed> plan_model(const Arguments& arguments) {
   const Request& request = arguments.request;
+  if (!request.optimizer.empty() || request.replicas || request.micro_batches ||
+      request.recompute) {
+    return base::bad_input(
+        "split makes stages that infer, each on one device; training, replicas, micro-batches and "
+        "recomputation are for plan");
+  }
   auto file = onnx::read_model(arguments.model, request.dimensions);
   if (!file) return file.error();
   auto machine = choose_machine(request, std::nullopt);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "check/contiguity.h"
+#include "check/stages.h"
 #include "cleave/check/check.h"
 
 namespace cleave::check {
@@ -174,6 +175,15 @@ Fault find_fault_in_history(const Plan& plan) {
   return std::nullopt;
 }
 
+// The rules of a placement hold as ever; memory only more strictly.
+Fault find_fault_with_choices(const Problem& problem, const Plan& plan) {
+  const Verdict verdict = examine(problem, plan.placement);
+  if (!verdict.feasible()) return verdict.violations.front();
+  if (Fault fault = find_fault_in_stages(problem, plan)) return fault;
+  if (Fault fault = find_fault_in_choices(problem, plan)) return fault;
+  return find_fault_in_bound(plan);
+}
+
 Fault find_fault_in_times(const Plan& plan, const Verdict& verdict) {
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const Stage& given = plan.stages[s];
@@ -213,6 +223,7 @@ Fault find_fault(const Problem& problem, const Plan& plan) {
   if (problem.question().objective == model::Objective::latency) {
     return find_fault_in_latency(problem, plan);
   }
+  if (problem.question().stages) return find_fault_with_choices(problem, plan);
   const Verdict verdict = examine(problem, plan.placement);
   if (!verdict.feasible()) return verdict.violations.front();
   if (Fault fault = find_fault_in_loads(problem, plan, verdict)) return fault;

@@ -61,7 +61,8 @@ std::vector<std::optional<Duration>> read_times(Reader& in, const Value& times,
 
 OperatorSpec read_operator(Reader& in, const Value& value, const std::vector<std::string>& columns,
                            OperatorIndex& operators) {
-  in.only(value, {"id", "name", "phase", "memory_bytes", "times_ms", "group"});
+  in.only(value, {"id", "name", "phase", "memory_bytes", "weight_bytes", "stash_bytes", "times_ms",
+                  "group"});
   OperatorSpec spec;
   const Value id = in.required(value, "id");
   spec.id = in.label(id);
@@ -69,6 +70,8 @@ OperatorSpec read_operator(Reader& in, const Value& value, const std::vector<std
   if (const auto name = in.optional(value, "name")) spec.name = in.string(*name);
   if (const auto phase = in.optional(value, "phase")) spec.phase = read_phase(in, *phase);
   if (const auto memory = in.optional(value, "memory_bytes")) spec.memory = in.bytes(*memory);
+  if (const auto weights = in.optional(value, "weight_bytes")) spec.weights = in.bytes(*weights);
+  if (const auto stash = in.optional(value, "stash_bytes")) spec.stash = in.bytes(*stash);
   spec.times = read_times(in, in.required(value, "times_ms"), columns);
   if (const auto group = in.optional(value, "group")) spec.group = in.label(*group);
   return spec;
@@ -96,6 +99,10 @@ void write_operator(JsonWriter& out, const Graph& graph, OperatorId op) {
   if (graph.name(op) != graph.id(op)) out.key("name").string(graph.name(op));
   if (graph.phase(op) == Phase::backward) out.key("phase").string("backward");
   if (graph.memory(op) > base::Bytes(0)) out.key("memory_bytes").whole(graph.memory(op).count());
+  if (graph.weights(op) > base::Bytes(0)) {
+    out.key("weight_bytes").whole(graph.weights(op).count());
+  }
+  if (graph.stash(op) > base::Bytes(0)) out.key("stash_bytes").whole(graph.stash(op).count());
   out.key("times_ms").begin_object();
   for (std::size_t c = 0; c < graph.time_columns().size(); ++c) {
     if (const auto time = graph.time(op, c)) out.key(graph.time_columns()[c]).milliseconds(*time);

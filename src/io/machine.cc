@@ -30,14 +30,25 @@ T quantity(Reader& in, const Value& value, base::Result<T> (*parse)(std::string_
   return T{};
 }
 
-model::Link read_link(Reader& in, const Value& value) {
-  in.only(value, {"bandwidth", "latency"});
+model::Link read_speed(Reader& in, const Value& value) {
   model::Link link;
   link.bytes_per_second = quantity(in, in.required(value, "bandwidth"), parse_rate);
   if (const auto latency = in.optional(value, "latency")) {
     link.latency = quantity(in, *latency, parse_time);
   }
   return link;
+}
+
+model::Link read_link(Reader& in, const Value& value) {
+  in.only(value, {"bandwidth", "latency"});
+  return read_speed(in, value);
+}
+
+model::Server read_server(Reader& in, const Value& value) {
+  in.only(value, {"devices", "bandwidth", "latency"});
+  const std::int64_t devices =
+      in.whole(in.required(value, "devices"), "the number of devices in a server");
+  return {static_cast<int>(devices), read_speed(in, value)};
 }
 
 model::Peak read_peak(Reader& in, std::string_view type, const Value& value) {
@@ -73,6 +84,11 @@ std::optional<model::Performance> read_performance(Reader& in, const Value& valu
   return p;
 }
 
+void write_link(JsonWriter& out, const model::Link& link) {
+  out.key("bandwidth").string(fmt::format("{} B/s", link.bytes_per_second));
+  out.key("latency").string(fmt::format("{} ps", link.latency.count()));
+}
+
 void write_performance(JsonWriter& out, const model::Performance& p) {
   if (!p.device.empty()) out.key("device").string(p.device);
   if (!p.peaks.empty()) {
@@ -100,8 +116,8 @@ std::vector<int> read_cores(Reader& in, const Value& value) {
 }
 
 DeviceClass read_class(Reader& in, const Value& value) {
-  in.only(value, {"class", "count", "memory", "pays_transfers", "link", "times", "device", "peak",
-                  "memory_bandwidth", "launch", "efficiency", "cores"});
+  in.only(value, {"class", "count", "memory", "pays_transfers", "link", "server", "times", "device",
+                  "peak", "memory_bandwidth", "launch", "efficiency", "cores"});
   DeviceClass c;
   c.name = in.label(in.required(value, "class"));
   if (const auto count = in.optional(value, "count")) {
@@ -113,6 +129,7 @@ DeviceClass read_class(Reader& in, const Value& value) {
   }
   if (const auto pays = in.optional(value, "pays_transfers")) c.pays_transfers = in.boolean(*pays);
   if (const auto link = in.optional(value, "link")) c.link = read_link(in, *link);
+  if (const auto server = in.optional(value, "server")) c.server = read_server(in, *server);
   if (const auto times = in.optional(value, "times")) c.times = in.label(*times);
   if (const auto cores = in.optional(value, "cores")) c.cores = read_cores(in, *cores);
   c.performance = read_performance(in, value);
@@ -148,8 +165,13 @@ void write_machine(JsonWriter& out, const Machine& machine) {
     if (!c.pays_transfers) out.key("pays_transfers").boolean(false);
     if (c.link) {
       out.key("link").begin_object();
-      out.key("bandwidth").string(fmt::format("{} B/s", c.link->bytes_per_second));
-      out.key("latency").string(fmt::format("{} ps", c.link->latency.count()));
+      write_link(out, *c.link);
+      out.end();
+    }
+    if (c.server) {
+      out.key("server").begin_object();
+      out.key("devices").whole(c.server->devices);
+      write_link(out, c.server->link);
       out.end();
     }
     if (c.times != c.name) out.key("times").string(c.times);

@@ -30,8 +30,10 @@ using model::Plan;
 using model::PlanStatus;
 using model::Problem;
 using model::Question;
+using model::Recompute;
 using model::Schedule;
 using model::Stage;
+using model::StageChoice;
 using model::Transfers;
 using Layout = JsonWriter::Layout;
 
@@ -121,6 +123,7 @@ void write_device(JsonWriter& out, const Problem& problem, DeviceId device,
     out.key("forward_ms").milliseconds(load.forward);
     out.key("backward_ms").milliseconds(load.backward);
   }
+  if (problem.question().stages) out.key("sync_ms").milliseconds(load.sync);
   out.key("memory_bytes").whole(load.memory.count());
   out.key("memory_limit_bytes");
   if (c.memory) {
@@ -129,6 +132,18 @@ void write_device(JsonWriter& out, const Problem& problem, DeviceId device,
     out.null();
   }
   out.end();
+}
+
+void write_choice(JsonWriter& out, const Problem& problem, const StageChoice& choice) {
+  out.key("replicas").begin_array();
+  for (const DeviceId device : choice.replicas) out.string(problem.machine().device_name(device));
+  out.end();
+  out.key("recompute").boolean(choice.recompute);
+  out.key("in_flight").whole(choice.in_flight);
+  out.key("weight_versions").whole(choice.versions);
+  out.key("resident_bytes").whole(choice.resident.count());
+  out.key("older_weights_bytes").whole(choice.older_weights.count());
+  out.key("activation_bytes").whole(choice.activations.count());
 }
 
 void write_stage(JsonWriter& out, const Problem& problem, const Stage& stage) {
@@ -141,6 +156,7 @@ void write_stage(JsonWriter& out, const Problem& problem, const Stage& stage) {
     out.key("start_ms").milliseconds(stage.start);
     out.key("finish_ms").milliseconds(stage.finish);
   }
+  if (stage.choice) write_choice(out, problem, *stage.choice);
   out.end();
 }
 
@@ -167,6 +183,13 @@ void write_question(JsonWriter& out, const Problem& problem) {
   write_rules(out, question.pins);
   out.key("forbids");
   write_rules(out, question.forbids);
+  if (question.stages) {
+    out.key("stages").begin_object(Layout::line);
+    out.key("max_replicas").whole(question.stages->max_replicas);
+    out.key("micro_batches").whole(question.stages->micro_batches);
+    out.key("recompute").string(to_string(question.stages->recompute));
+    out.end();
+  }
   out.end();
 }
 
@@ -210,6 +233,13 @@ void write_problem(JsonWriter& out, const Problem& problem, const Provenance& pr
   out.end();
   out.key("reading");
   write_reading(out, provenance.reading);
+  if (provenance.training) {
+    out.key("training").begin_object(Layout::line);
+    out.key("optimizer").string(provenance.training->optimizer);
+    out.key("precision").string(provenance.training->precision);
+    out.key("backward_percent").whole(provenance.training->backward_percent);
+    out.end();
+  }
   out.key("machine");
   write_machine(out, problem.machine());
   out.key("question");
@@ -255,7 +285,8 @@ Question read_question(Reader& in, const Value& value) {
       in.choice(in.required(value, "objective"), {Objective::throughput, Objective::latency});
   read_placement_rule(in, in.required(value, "placement"), question);
   question.schedule = in.choice(in.required(value, "schedule"),
-                                {Schedule::inference, Schedule::one_f_one_b, Schedule::gpipe});
+                                {Schedule::inference, Schedule::one_f_one_b, Schedule::gpipe,
+                                 Schedule::flush, Schedule::two_bw});
   question.transfers =
       in.choice(in.required(value, "transfers"),
                 {Transfers::serial, Transfers::half_duplex, Transfers::full_duplex});
@@ -264,6 +295,13 @@ Question read_question(Reader& in, const Value& value) {
   }
   question.pins = read_rules(in, in.required(value, "pins"));
   question.forbids = read_rules(in, in.required(value, "forbids"));
+  if (const auto stages = in.optional(value, "stages")) {
+    question.stages = model::StageChoices{
+        static_cast<int>(in.whole(in.required(*stages, "max_replicas"), "the number of replicas")),
+        in.whole(in.required(*stages, "micro_batches"), "the number of micro-batches"),
+        in.choice(in.required(*stages, "recompute"),
+                  {Recompute::never, Recompute::always, Recompute::choose})};
+  }
   return question;
 }
 
@@ -297,6 +335,17 @@ base::Limits read_limits(Reader& in, const Value& value) {
   return limits;
 }
 
+std::optional<TrainingReading> read_training(Reader& in, const Value& problem) {
+  const auto value = in.optional(problem, "training");
+  if (!value) return std::nullopt;
+  TrainingReading training;
+  training.optimizer = in.string(in.required(*value, "optimizer"));
+  training.precision = in.string(in.required(*value, "precision"));
+  training.backward_percent =
+      in.whole(in.required(*value, "backward_percent"), "the share of the backward time");
+  return training;
+}
+
 Provenance read_provenance(Reader& in, const Value& problem) {
   const Value graph = in.required(problem, "graph");
   Provenance provenance;
@@ -305,6 +354,7 @@ Provenance read_provenance(Reader& in, const Value& problem) {
   provenance.version = in.string(in.required(problem, "version"));
   provenance.limits = read_limits(in, in.required(problem, "limits"));
   provenance.reading = read_reading(in, problem);
+  provenance.training = read_training(in, problem);
   return provenance;
 }
 
@@ -332,6 +382,20 @@ DeviceId read_device(Reader& in, const Value& value, const model::Machine& machi
   return {};
 }
 
+StageChoice read_choice(Reader& in, const Value& value, const Problem& problem) {
+  StageChoice choice;
+  for (const Value device : in.elements(in.required(value, "replicas"))) {
+    choice.replicas.push_back(read_device(in, device, problem.machine()));
+  }
+  choice.recompute = in.boolean(in.required(value, "recompute"));
+  choice.in_flight = in.whole(in.required(value, "in_flight"), "the number in flight");
+  choice.versions = in.whole(in.required(value, "weight_versions"), "the number of versions");
+  choice.resident = in.bytes(in.required(value, "resident_bytes"));
+  choice.older_weights = in.bytes(in.required(value, "older_weights_bytes"));
+  choice.activations = in.bytes(in.required(value, "activation_bytes"));
+  return choice;
+}
+
 std::vector<Stage> read_stages(Reader& in, const Value& list, const Problem& problem) {
   std::vector<Stage> stages;
   for (const Value value : in.elements(list)) {
@@ -350,6 +414,7 @@ std::vector<Stage> read_stages(Reader& in, const Value& list, const Problem& pro
       stage.start = in.milliseconds(in.required(value, "start_ms"));
       stage.finish = in.milliseconds(in.required(value, "finish_ms"));
     }
+    if (problem.question().stages) stage.choice = read_choice(in, value, problem);
   }
   return stages;
 }
@@ -387,6 +452,7 @@ DeviceLoad read_load(Reader& in, const Value& value, const Problem& problem, Dev
   load.compute = in.milliseconds(in.required(value, "compute_ms"));
   load.out = in.milliseconds(in.required(value, "out_ms"));
   load.memory = in.bytes(in.required(value, "memory_bytes"));
+  if (problem.question().stages) load.sync = in.milliseconds(in.required(value, "sync_ms"));
   if (problem.schedule() == Schedule::gpipe) {
     load.forward = in.milliseconds(in.required(value, "forward_ms"));
     load.backward = in.milliseconds(in.required(value, "backward_ms"));

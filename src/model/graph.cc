@@ -156,6 +156,8 @@ class GraphBuilder::Assembly {
     graph_.names_.reserve(n);
     graph_.phases_.reserve(n);
     graph_.memory_.reserve(n);
+    graph_.weights_.reserve(n);
+    graph_.stashes_.reserve(n);
     graph_.times_.reserve(n * graph_.time_columns_.size());
     graph_.groups_.reserve(n);
     total_time_.assign(graph_.time_columns_.size(), 0);
@@ -177,13 +179,35 @@ class GraphBuilder::Assembly {
       return fail(Part::op, v,
                   fmt::format("the memory of all operators together overflows at '{}'", spec.id));
     }
-    if (!add_times(v)) return false;
+    if (!add_training(v) || !add_times(v)) return false;
     graph_.groups_.push_back(spec.group ? group_labelled(*spec.group) : GroupId());
     graph_.phases_.push_back(spec.phase);
     graph_.has_backward_ = graph_.has_backward_ || spec.phase == Phase::backward;
     graph_.memory_.push_back(spec.memory);
+    graph_.weights_.push_back(spec.weights);
+    graph_.stashes_.push_back(spec.stash);
     graph_.ids_.push_back(std::move(spec.id));
     graph_.names_.push_back(std::move(spec.name));
+    return true;
+  }
+
+  bool add_training(std::size_t v) {
+    const OperatorSpec& spec = operators_[v];
+    if (spec.weights < Bytes(0) || spec.weights > spec.memory) {
+      return fail(Part::op, v,
+                  fmt::format("operator '{}' has {} bytes of weights; they are part of its memory, "
+                              "so 0 to {}",
+                              spec.id, spec.weights.count(), spec.memory.count()));
+    }
+    if (spec.stash < Bytes(0)) {
+      return fail(
+          Part::op, v,
+          fmt::format("operator '{}' has a negative stash {}", spec.id, spec.stash.count()));
+    }
+    if (!add_within(total_stash_, spec.stash.count(), Bytes::max().count())) {
+      return fail(Part::op, v,
+                  fmt::format("the stash of all operators together overflows at '{}'", spec.id));
+    }
     return true;
   }
 
@@ -370,6 +394,7 @@ class GraphBuilder::Assembly {
   GraphFault& fault_;
   Graph graph_;
   std::int64_t total_memory_ = 0;
+  std::int64_t total_stash_ = 0;
   std::int64_t total_bytes_ = 0;
   std::int64_t total_transfer_ = 0;
   std::vector<std::int64_t> total_time_;  // [time columns]

@@ -60,6 +60,31 @@ base::Status check_cores(const DeviceClass& c) {
   return std::monostate{};
 }
 
+bool is_valid(const Link& link) {
+  return link.bytes_per_second > 0 && link.latency >= base::Duration::zero();
+}
+
+base::Status check_server(const DeviceClass& c) {
+  if (!c.server) return std::monostate{};
+  if (!c.link) {
+    return base::bad_input(fmt::format(
+        "device class '{}' has servers but no link; give the link between servers", c.name));
+  }
+  if (c.server->devices < 1 || c.count % c.server->devices != 0) {
+    return base::bad_input(fmt::format(
+        "device class '{}' has {} devices in servers of {}; servers are full, so the count has to "
+        "be a multiple",
+        c.name, c.count, c.server->devices));
+  }
+  if (!is_valid(c.server->link)) {
+    return base::bad_input(fmt::format(
+        "the link inside servers of device class '{}' needs a positive bandwidth and a latency of "
+        "at least 0",
+        c.name));
+  }
+  return std::monostate{};
+}
+
 }  // namespace
 
 base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
@@ -89,11 +114,12 @@ base::Result<Machine> Machine::create(std::vector<DeviceClass> classes) {
     if (c.memory && *c.memory < base::Bytes(0)) {
       return base::bad_input(fmt::format("device class '{}' has negative memory", c.name));
     }
-    if (c.link && (c.link->bytes_per_second <= 0 || c.link->latency < base::Duration::zero())) {
+    if (c.link && !is_valid(*c.link)) {
       return base::bad_input(fmt::format(
           "the link of device class '{}' needs a positive bandwidth and a latency of at least 0",
           c.name));
     }
+    if (auto valid = check_server(c); !valid) return valid.error();
     if (c.performance) {
       if (auto valid = check_performance(c); !valid) return valid.error();
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <regex>
+#include <set>
 #include <utility>
 
 namespace cleave::model {
@@ -20,6 +21,10 @@ std::string_view to_string(Schedule value) {
       return "1f1b";
     case Schedule::gpipe:
       return "gpipe";
+    case Schedule::flush:
+      return "flush";
+    case Schedule::two_bw:
+      return "2bw";
   }
   return "inference";
 }
@@ -49,6 +54,18 @@ std::string describe_placement(const Question& question) {
   const std::string_view rule = to_string(question.placement);
   return question.placement == PlacementRule::slots ? fmt::format("{}={}", rule, question.slots)
                                                     : std::string(rule);
+}
+
+std::string_view to_string(Recompute value) {
+  switch (value) {
+    case Recompute::never:
+      return "never";
+    case Recompute::always:
+      return "always";
+    case Recompute::choose:
+      return "choose";
+  }
+  return "never";
 }
 
 namespace {
@@ -188,6 +205,10 @@ base::Result<Schedule> choose_schedule(const Graph& graph, const Question& quest
         "the graph has backward operators, so schedule 'inference' does not apply; use 1f1b or "
         "gpipe");
   }
+  if ((chosen == Schedule::flush || chosen == Schedule::two_bw) && !question.stages) {
+    return base::bad_input(fmt::format(
+        "schedule '{}' is about batches: say how many micro-batches each has", to_string(chosen)));
+  }
   return chosen;
 }
 
@@ -234,14 +255,15 @@ base::Error no_price(const Graph& graph, TensorId tensor, const DeviceClass& dev
 }
 
 // Every tensor needs a price on every class that pays for transfers, and the prices a finite sum.
-base::Status check_prices(const Graph& graph, const DeviceClass& device_class) {
+base::Status check_prices(const Graph& graph, const DeviceClass& device_class,
+                          const std::optional<Link>& link) {
   Duration total{0};
   for (std::size_t x = 0; x < graph.num_tensors(); ++x) {
     const TensorId tensor(x);
     const auto bytes = graph.bytes(tensor);
-    const bool by_size = device_class.link && bytes;
+    const bool by_size = link && bytes;
     if (!by_size && !graph.transfer(tensor)) return no_price(graph, tensor, device_class);
-    const auto price = by_size ? link_time(*device_class.link, *bytes) : graph.transfer(tensor);
+    const auto price = by_size ? link_time(*link, *bytes) : graph.transfer(tensor);
     if (!price || *price > base::kMaxDuration / 4 - total) {
       return base::bad_input(fmt::format(
           "moving all tensors to device class '{}' takes longer than can be represented (at a "
@@ -308,6 +330,104 @@ base::Error no_device(const Graph& graph, OperatorId op, const std::vector<std::
                 : fmt::format("operator '{}' is supported by no device of this machine", id));
 }
 
+// A backward pass that is the mirror image of the forward pass: what is in flight follows from it.
+base::Status check_mirrored(const Graph& graph) {
+  const auto fault = [&](OperatorId op, std::string_view what) {
+    return base::bad_input(fmt::format(
+        "operator '{}' {}; where micro-batches in flight count, the backward pass has to mirror "
+        "the forward pass: make the training graph from the forward graph",
+        graph.id(op), what));
+  };
+  std::vector<bool> leads(graph.num_groups(), false);
+  for (std::size_t g = 0; g < graph.num_groups(); ++g) {
+    for (const OperatorId op : graph.members(GroupId(g))) {
+      leads[g] = leads[g] || graph.phase(op) == Phase::forward;
+    }
+  }
+  for (std::size_t v = 0; v < graph.num_operators(); ++v) {
+    const OperatorId op(v);
+    if (graph.phase(op) == Phase::forward) continue;
+    if (!graph.group(op) || !leads[graph.group(op)->index()]) {
+      return fault(op, "is a backward operator without a forward one in its colocation group");
+    }
+  }
+  std::set<std::pair<GroupId, GroupId>> mirrored;  // from consumer to producer
+  const auto group = [&](OperatorId op) { return graph.group(op).value_or(GroupId()); };
+  for (std::size_t x = 0; x < graph.num_tensors(); ++x) {
+    const OperatorId producer = graph.producer(TensorId(x));
+    if (graph.phase(producer) == Phase::backward) continue;
+    for (const OperatorId consumer : graph.consumers(TensorId(x))) {
+      if (graph.phase(consumer) == Phase::forward)
+        mirrored.emplace(group(consumer), group(producer));
+    }
+  }
+  for (std::size_t x = 0; x < graph.num_tensors(); ++x) {
+    const OperatorId producer = graph.producer(TensorId(x));
+    for (const OperatorId consumer : graph.consumers(TensorId(x))) {
+      const bool backward = graph.phase(producer) == Phase::backward;
+      if (!backward && graph.phase(consumer) == Phase::forward) continue;
+      if (group(producer).valid() && group(producer) == group(consumer)) continue;
+      if (!backward) return fault(producer, "feeds a backward operator outside its group");
+      if (graph.phase(consumer) == Phase::forward) return fault(producer, "feeds a forward one");
+      if (!mirrored.contains({group(producer), group(consumer)})) {
+        return fault(producer, "sends a gradient where no forward tensor came from");
+      }
+    }
+  }
+  return std::monostate{};
+}
+
+base::Status check_replication(const Graph& graph, const Machine& machine,
+                               const StageChoices& stages) {
+  if (static_cast<std::size_t>(stages.max_replicas) > machine.num_devices()) {
+    return base::bad_input(fmt::format("a stage may have {} replicas, but there are {} devices",
+                                       stages.max_replicas, machine.num_devices()));
+  }
+  if (stages.max_replicas == 1 || !graph.has_backward()) return std::monostate{};
+  for (const DeviceClass& c : machine.classes()) {
+    if (c.pays_transfers && !c.link) {
+      return base::bad_input(fmt::format(
+          "replicas synchronise their weights, but device class '{}' describes no link to do it by",
+          c.name));
+    }
+  }
+  for (std::size_t v = 0; v < graph.num_operators(); ++v) {
+    if (graph.weights(OperatorId(v)) > Bytes(0)) return std::monostate{};
+  }
+  return base::bad_input(
+      "replicas synchronise their weights, but no operator states any; give weight_bytes, or make "
+      "the training graph from the forward graph");
+}
+
+base::Status check_stages(const Graph& graph, const Machine& machine, const Question& question,
+                          std::size_t kinds) {
+  const StageChoices& stages = *question.stages;
+  if (question.objective != Objective::throughput ||
+      question.placement != PlacementRule::contiguous) {
+    return base::bad_input(
+        "replicas, recomputation and micro-batches are for contiguous pipelines: objective "
+        "throughput, placement contiguous");
+  }
+  if (stages.max_replicas < 1 || stages.micro_batches < 1) {
+    return base::bad_input(
+        fmt::format("{} replicas and {} micro-batches are asked for; at least 1 each is needed",
+                    stages.max_replicas, stages.micro_batches));
+  }
+  if (stages.micro_batches > StageChoices::kMaxMicroBatches) {
+    return base::bad_input(fmt::format("a batch of {} micro-batches is more than {}",
+                                       stages.micro_batches, StageChoices::kMaxMicroBatches));
+  }
+  const bool servers = std::any_of(machine.classes().begin(), machine.classes().end(),
+                                   [](const DeviceClass& c) { return c.server.has_value(); });
+  if (servers && kinds > 1) {
+    return base::bad_input(
+        "servers with faster links inside are planned for only where all devices are alike: one "
+        "class, and no pins or forbids that tell its devices apart");
+  }
+  if (auto status = check_replication(graph, machine, stages); !status) return status;
+  return graph.has_backward() ? check_mirrored(graph) : std::monostate{};
+}
+
 }  // namespace
 
 Duration Problem::transfer(TensorId tensor, ClassId c) const {
@@ -317,6 +437,13 @@ Duration Problem::transfer(TensorId tensor, ClassId c) const {
     return *link_time(*device_class.link, *bytes);
   }
   return *graph().transfer(tensor);
+}
+
+Duration Problem::transfer_in_server(TensorId tensor, ClassId c) const {
+  const DeviceClass& device_class = machine().device_class(c);
+  const auto bytes = graph().bytes(tensor);
+  if (!device_class.server || !device_class.pays_transfers || !bytes) return transfer(tensor, c);
+  return *link_time(device_class.server->link, *bytes);
 }
 
 base::Result<Problem> Problem::create(std::shared_ptr<const Graph> graph, Machine machine,
@@ -329,13 +456,22 @@ base::Result<Problem> Problem::create(std::shared_ptr<const Graph> graph, Machin
   if (!columns) return columns.error();
   for (const DeviceClass& c : machine.classes()) {
     if (!c.pays_transfers) continue;
-    if (const auto status = check_prices(*graph, c); !status) return status.error();
+    if (const auto status = check_prices(*graph, c, c.link); !status) return status.error();
+    if (!c.server) continue;
+    if (const auto status = check_prices(*graph, c, c.server->link); !status) {
+      return status.error();
+    }
   }
   const auto rules = find_rules(*graph, machine, question);
   if (!rules) return rules.error();
 
   Kinds found = find_kinds(*graph, machine, *columns, *rules);
   const std::size_t kinds = found.kinds.size();
+  if (question.stages) {
+    if (const auto status = check_stages(*graph, machine, question, kinds); !status) {
+      return status.error();
+    }
+  }
   std::vector<bool> allowed(graph->num_operators() * kinds);
   for (std::size_t v = 0; v < graph->num_operators(); ++v) {
     bool anywhere = false;

@@ -191,9 +191,56 @@ std::string paint_bar(const std::string& bar, const model::DeviceLoad& load, boo
          paint(text.substr(compute, filled - compute), kOut) + paint(text.substr(filled), kFaint);
 }
 
+// "gpu3", or "gpu3 and 4 more".
+std::string name_devices(const Problem& problem, const model::Stage& stage) {
+  const std::string first = problem.machine().device_name(stage.device);
+  const std::size_t more = stage.choice->replicas.size();
+  return more == 0 ? first : fmt::format("{} and {} more", first, more);
+}
+
+// Of stages with choices: a row a stage, with what each of its devices does and holds.
+std::string choices_table(const Problem& problem, const Plan& plan) {
+  using Align = Table::Align;
+  Table table({{"devices", Align::left},
+               {"load"},
+               {"", Align::left},
+               {"in"},
+               {"compute"},
+               {"out"},
+               {"sync"},
+               {"in flight"},
+               {"resident"},
+               {"older weights"},
+               {"activations"},
+               {"of"},
+               {"operators"},
+               {"", Align::left}});
+  Duration busiest{0};
+  for (const model::DeviceLoad& device : plan.devices) busiest = std::max(busiest, device.load);
+  std::size_t unused = plan.devices.size();
+  for (const model::Stage& stage : plan.stages) {
+    constexpr std::size_t kBarWidth = 16;
+    const model::StageChoice& choice = *stage.choice;
+    const model::DeviceLoad& load = plan.devices[stage.device.index()];
+    const auto limit = problem.memory(problem.machine().class_of(stage.device));
+    const double share = busiest > Duration::zero() ? ratio(load.load, busiest) : 0;
+    table.add({name_devices(problem, stage), format_time(load.load), format_bar(share, kBarWidth),
+               format_time(load.in), format_time(load.compute), format_time(load.out),
+               format_time(load.sync), std::to_string(choice.in_flight),
+               format_bytes(choice.resident), format_bytes(choice.older_weights),
+               format_bytes(choice.activations), limit ? format_bytes(*limit) : "unlimited",
+               std::to_string(stage.operators.size()), choice.recompute ? "recomputes" : ""});
+    unused -= 1 + choice.replicas.size();
+  }
+  std::string text = table.text();
+  if (unused > 0) text += fmt::format("{} devices have no stage.\n", unused);
+  return text;
+}
+
 }  // namespace
 
 std::string loads_table(const Problem& problem, const Plan& plan, Colours colours) {
+  if (problem.question().stages) return choices_table(problem, plan);
   const std::size_t n = plan.devices.size();
   std::vector<std::size_t> stages(n, 0);
   std::vector<std::size_t> operators(n, 0);

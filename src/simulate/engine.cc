@@ -66,6 +66,22 @@ class Engine {
     bool busy = false;  // with a task, or waiting for the bus with one
   };
 
+  // Which samples of the block are a worker's.
+  struct Turns {
+    std::int64_t first = 0;
+    std::int64_t every = 1;
+
+    [[nodiscard]] std::int64_t count(std::int64_t samples) const {
+      return first >= samples ? 0 : (samples - 1 - first) / every + 1;
+    }
+    [[nodiscard]] std::uint32_t sample(std::int64_t k) const {
+      return static_cast<std::uint32_t>(first + every * k);
+    }
+  };
+
+  [[nodiscard]] std::uint32_t resource_of(Run run) const {
+    return program_.tasks[run.task].worker(block_.first + run.sample).resource;
+  }
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(block_.count); }
   [[nodiscard]] bool takes_part(const Task& task) const {
     return !block_.phase || task.phase == *block_.phase;
@@ -93,7 +109,17 @@ class Engine {
 
   void fill_queues(const Sequence& sequence) {
     std::vector<std::vector<std::uint32_t>> tasks_of(queues_.size());
-    for (const std::uint32_t t : members_) tasks_of[program_.tasks[t].resource].push_back(t);
+    std::vector<Turns> turns(queues_.size());
+    for (const std::uint32_t t : members_) {
+      const auto& workers = program_.tasks[t].workers;
+      const auto r = static_cast<std::int64_t>(workers.size());
+      for (std::int64_t i = 0; i < r; ++i) {
+        const std::uint32_t resource = workers[static_cast<std::size_t>(i)].resource;
+        tasks_of[resource].push_back(t);
+        // The first micro-batch of the block that is its own, and each r-th after it.
+        turns[resource] = {((i - block_.first) % r + r) % r, r};
+      }
+    }
     for (std::size_t r = 0; r < queues_.size(); ++r) {
       auto& tasks = tasks_of[r];
       if (tasks.empty()) continue;
@@ -101,13 +127,15 @@ class Engine {
         return sequence.turns[a] > sequence.turns[b];
       });
       const std::int64_t stride = sequence.stride;
-      const std::int64_t last = stride * (block_.count - 1) + sequence.turns[tasks.front()];
-      queues_[r].runs.reserve(tasks.size() * count());
+      const std::int64_t own = turns[r].count(block_.count);
+      if (own == 0) continue;
+      const std::int64_t last = stride * (own - 1) + sequence.turns[tasks.front()];
+      queues_[r].runs.reserve(tasks.size() * static_cast<std::size_t>(own));
       for (std::int64_t turn = sequence.turns[tasks.back()]; turn <= last; ++turn) {
         for (const std::uint32_t t : tasks) {
           const std::int64_t behind = turn - sequence.turns[t];
-          if (behind < 0 || behind % stride != 0 || behind / stride >= block_.count) continue;
-          queues_[r].runs.push_back({t, static_cast<std::uint32_t>(behind / stride)});
+          if (behind < 0 || behind % stride != 0 || behind / stride >= own) continue;
+          queues_[r].runs.push_back({t, turns[r].sample(behind / stride)});
         }
       }
     }
@@ -141,7 +169,7 @@ class Engine {
     Slice slice;
     slice.start = now_;
     slice.end = now_ + durations_(run.task, micro_batch);
-    slice.device = task.device;
+    slice.device = task.worker(micro_batch).device;
     slice.stage = static_cast<std::int32_t>(task.stage);
     slice.micro_batch = static_cast<std::int32_t>(micro_batch + 1);
     slice.phase = task.phase;
@@ -154,7 +182,8 @@ class Engine {
     queues_[event.resource].busy = false;
     if (needs_bus(event.run)) free_bus();
     for (const std::uint32_t t : dependents_[event.run.task]) {
-      if (--missing({t, event.run.sample}) == 0) try_start(program_.tasks[t].resource);
+      const Run waiting{t, event.run.sample};
+      if (--missing(waiting) == 0) try_start(resource_of(waiting));
     }
     if (--unfinished_[event.run.sample] == 0) leave();
     try_start(event.resource);
@@ -176,7 +205,8 @@ class Engine {
       ++left_;
       if (admitted_ == block_.count) continue;
       admit();
-      for (const std::uint32_t t : members_) try_start(program_.tasks[t].resource);
+      const auto sample = static_cast<std::uint32_t>(admitted_ - 1);
+      for (const std::uint32_t t : members_) try_start(resource_of({t, sample}));
     }
   }
 

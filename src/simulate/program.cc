@@ -108,12 +108,14 @@ class Writer {
       parts.operators.push_back(op);
       parts.compute += problem_.time(op, class_of(device_of(op))).value_or(Duration::zero());
     }
+    for (Index s = 0; s < plan_.stages.size(); ++s) add_choices(s);
     for (std::size_t x = 0; x < graph_.num_tensors(); ++x) move(TensorId(x));
     add_tasks();
     add_needs();
     Program program;
     program.tasks = std::move(tasks_);
     program.num_stages = plan_.stages.size();
+    program.in_flight = in_flight();
     program.num_resources = problem_.machine().num_devices() * resources_per_device();
     program.num_waves = 1 + *std::max_element(waves_.begin(), waves_.end());
     program.has_late_receipts =
@@ -125,6 +127,7 @@ class Writer {
   struct Parts {
     Duration in{0};
     Duration compute{0};
+    Duration fixed{0};  // of `compute`, what is not the operators'
     Duration out{0};
     std::vector<OperatorId> operators;
     Index in_task = kNone;
@@ -148,6 +151,87 @@ class Writer {
     return {waves_[op.index()], false, stage_of_[op.index()]};
   }
 
+  // What the backward pass takes besides, where the stage recomputes or synchronises.
+  void add_choices(Index s) {
+    const auto& choice = plan_.stages[s].choice;
+    if (!choice || !graph_.has_backward()) return;
+    const auto forward = items_.find(Item{0, false, s});
+    const auto backward = items_.find(Item{1, false, s});
+    if (forward == items_.end() || backward == items_.end()) return;
+    if (choice->recompute) {
+      backward->second.compute += forward->second.compute;
+      // Jitter strikes the second run of an operator as the first.
+      auto& again = backward->second.operators;
+      const auto& operators = forward->second.operators;
+      again.insert(again.end(), operators.begin(), operators.end());
+    }
+    const Duration sync = synchronisation(s);
+    const std::int64_t share = problem_.question().stages->micro_batches / replicas(s);
+    backward->second.fixed = Duration((sync.count() + share - 1) / share);
+    backward->second.compute += backward->second.fixed;
+  }
+  [[nodiscard]] std::int64_t replicas(Index s) const {
+    const auto& choice = plan_.stages[s].choice;
+    return choice ? 1 + static_cast<std::int64_t>(choice->replicas.size()) : 1;
+  }
+  // Once a batch: 2(r - 1) steps of the ring, each of which moves an r-th of the weights.
+  [[nodiscard]] Duration synchronisation(Index s) const {
+    const auto& device_class = problem_.machine().device_class(class_of(plan_.stages[s].device));
+    const std::int64_t r = replicas(s);
+    if (r == 1 || !device_class.pays_transfers) return Duration::zero();
+    std::int64_t weights = 0;
+    for (const OperatorId op : plan_.stages[s].operators) weights += graph_.weights(op).count();
+    const model::Link& link = places_[s].together ? device_class.server->link : *device_class.link;
+    __extension__ using Wide = __int128;
+    const Wide piece = (weights + r - 1) / r;
+    const Wide step =
+        (piece * 1'000'000'000'000 + link.bytes_per_second - 1) / link.bytes_per_second +
+        link.latency.count();
+    return Duration(static_cast<std::int64_t>(2 * (r - 1) * step));
+  }
+
+  // Where a stage is, in servers: all in one, and with a neighbour there before or after it.
+  struct Place {
+    bool together = false;
+    bool before = false;
+    bool after = false;
+  };
+  [[nodiscard]] std::vector<Place> find_places() const {
+    std::vector<Place> places;
+    for (const model::Stage& stage : plan_.stages) {
+      Place& place = places.emplace_back();
+      const ClassId c = class_of(stage.device);
+      const auto& server = problem_.machine().device_class(c).server;
+      if (!server || !stage.choice) continue;
+      const std::int64_t base = problem_.machine().first_device(c).value();
+      const std::int64_t first = stage.device.value() - base;
+      const auto& others = stage.choice->replicas;
+      const std::int64_t last = others.empty() ? first : others.back().value() - base;
+      place.together = first / server->devices == last / server->devices;
+      place.before = place.together && first % server->devices > 0;
+      place.after = place.together && (last + 1) % server->devices > 0;
+    }
+    return places;
+  }
+  // Time to move a tensor that the producer's wave sends, or brings, over a border of the stage.
+  [[nodiscard]] Duration price(TensorId tensor, Index s, bool leaves) const {
+    const bool forward = graph_.phase(graph_.producer(tensor)) == Phase::forward;
+    const bool inside = forward == leaves ? places_[s].after : places_[s].before;
+    const ClassId c = class_of(plan_.stages[s].device);
+    return inside ? problem_.transfer_in_server(tensor, c) : problem_.transfer(tensor, c);
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> in_flight() const {
+    std::vector<std::int64_t> counts(plan_.stages.size());
+    std::int64_t window = 0;
+    for (Index s = static_cast<Index>(counts.size()); s-- > 0;) {
+      const std::int64_t r = replicas(s);
+      counts[s] = (window + r - 1) / r + 1;
+      window = counts[s] * r;
+    }
+    return counts;
+  }
+
   // Books the transfers of a tensor: once out of its device, once into each other one.
   void move(TensorId tensor) {
     const OperatorId producer = graph_.producer(tensor);
@@ -160,10 +244,10 @@ class Writer {
       if (!added) at->second = std::min(at->second, item);
     }
     if (first.empty()) return;
-    items_[item_of(producer)].out += problem_.transfer(tensor, class_of(sender));
+    items_[item_of(producer)].out += price(tensor, stage_of_[producer.index()], true);
     const Index wave = waves_[producer.index()];
     for (auto [device, item] : first) {
-      const Duration time = problem_.transfer(tensor, class_of(device));
+      const Duration time = price(tensor, item.stage, false);
       if (time == Duration::zero()) continue;
       if (item.wave % 2 != wave % 2) item = {wave, true, item.stage};
       items_[item].in += time;
@@ -196,6 +280,7 @@ class Writer {
       if (!item.late) {
         parts.compute_task = add(item, number, Activity::compute, parts.compute);
         tasks_.back().operators = std::move(parts.operators);
+        tasks_.back().fixed = parts.fixed;
       }
       if (parts.out > Duration::zero()) {
         parts.out_task = add(item, number, Activity::out, parts.out);
@@ -205,10 +290,15 @@ class Writer {
   }
   Index add(const Item& item, Index number, Activity activity, Duration duration) {
     Task task;
-    task.device = plan_.stages[item.stage].device;
+    const model::Stage& stage = plan_.stages[item.stage];
+    task.workers.push_back({stage.device, resource_of(stage.device, activity)});
+    if (stage.choice) {
+      for (const DeviceId device : stage.choice->replicas) {
+        task.workers.push_back({device, resource_of(device, activity)});
+      }
+    }
     task.stage = item.stage;
     task.item = number;
-    task.resource = resource_of(task.device, activity);
     task.phase = item.wave % 2 == 0 ? Phase::forward : Phase::backward;
     task.activity = activity;
     task.duration = duration;
@@ -261,7 +351,8 @@ class Writer {
   const Plan& plan_;
   const std::vector<Index>& stage_of_;
   const std::vector<Index> waves_;
-  std::map<Item, Parts> items_;  // in the order in which a sample passes them
+  std::vector<Place> places_ = find_places();  // [stages]
+  std::map<Item, Parts> items_;                // in the order in which a sample passes them
   std::vector<Receipt> receipts_;
   std::map<std::pair<TensorId, DeviceId>, Index> received_;  // the tasks that do it
   std::vector<Task> tasks_;

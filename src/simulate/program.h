@@ -10,17 +10,28 @@
 
 namespace cleave::simulate {
 
-/// One thing that a device does for every micro-batch.
-struct Task {
+/// What does a task.
+struct Worker {
   base::DeviceId device;
-  std::uint32_t stage = 0;
-  std::uint32_t item = 0;      ///< tasks of one item have equal numbers and stand side by side
   std::uint32_t resource = 0;  ///< does one task at a time
+};
+
+/// One thing that is done for every micro-batch.
+struct Task {
+  std::vector<Worker> workers;  ///< at least one; replicas take turns
+  std::uint32_t stage = 0;
+  std::uint32_t item = 0;  ///< tasks of one item have equal numbers and stand side by side
   model::Phase phase = model::Phase::forward;
   Activity activity = Activity::compute;
   base::Duration duration{0};
+  base::Duration fixed{0};                  ///< the part of it that is not the operators'
   std::vector<base::OperatorId> operators;  ///< of a computation
   std::vector<std::uint32_t> needs;         ///< tasks before this one; ascending
+
+  /// Which does it for the micro-batch (from 0).
+  [[nodiscard]] const Worker& worker(std::int64_t micro_batch) const {
+    return workers[static_cast<std::size_t>(micro_batch) % workers.size()];
+  }
 };
 
 /// What every micro-batch goes through.
@@ -37,8 +48,14 @@ struct Program {
   std::size_t num_resources = 0;
   std::size_t num_waves = 0;
   bool has_late_receipts = false;  ///< items at the end of a wave
+  /// [stages]: micro-batches that each device of the stage has in flight in the textbook's order.
+  std::vector<std::int64_t> in_flight;
 };
 
+/// A stage with choices that recomputes computes forward once more in its backward item, and what
+/// its replicas spend on synchronising in a batch is spread over the computations of its backward
+/// items, rounded up.
+///
 /// Errors: bad_input where the plan's stages are not a partition of the graph's operators on
 /// devices that support them. O(edges · log(edges)).
 [[nodiscard]] base::Result<Program> write_program(const model::Problem& problem,

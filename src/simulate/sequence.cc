@@ -6,6 +6,15 @@ namespace cleave::simulate {
 
 using model::Phase;
 
+namespace {
+
+// Replicas are alike: the first stands for all.
+std::uint32_t resource(const Task& task) { return task.workers.front().resource; }
+// That a micro-batch stays with one of them.
+std::int64_t rounds(const Task& task) { return static_cast<std::int64_t>(task.workers.size()); }
+
+}  // namespace
+
 Sequence in_rounds(const Program& program, model::Transfers transfers) {
   const auto& tasks = program.tasks;
   Sequence sequence;
@@ -19,13 +28,13 @@ Sequence in_rounds(const Program& program, model::Transfers transfers) {
     for (std::size_t t = first; t < end; ++t) {
       for (const std::uint32_t need : tasks[t].needs) {
         if (need >= first) continue;
-        const bool elsewhere = tasks[need].resource != tasks[t].resource;
-        turn = std::max(turn, sequence.turns[need] + (elsewhere ? 1 : 0));
+        const bool elsewhere = resource(tasks[need]) != resource(tasks[t]);
+        turn = std::max(turn, sequence.turns[need] + (elsewhere ? rounds(tasks[need]) : 0));
       }
     }
     std::fill(sequence.turns.begin() + static_cast<std::ptrdiff_t>(first),
               sequence.turns.begin() + static_cast<std::ptrdiff_t>(end), turn);
-    sequence.depth = std::max(sequence.depth, turn + 1);
+    sequence.depth = std::max(sequence.depth, turn + rounds(tasks[first]));
   }
   return sequence;
 }
@@ -34,7 +43,7 @@ bool is_plain_pipeline(const Program& program) {
   if (program.num_waves > 2 || program.has_late_receipts) return false;
   std::vector<std::uint32_t> stage_on(program.num_resources, 0);  // from 1; 0: none yet
   for (const Task& task : program.tasks) {
-    std::uint32_t& stage = stage_on[task.resource];
+    std::uint32_t& stage = stage_on[resource(task)];
     if (stage != 0 && stage != task.stage + 1) return false;
     stage = task.stage + 1;
   }
@@ -42,13 +51,12 @@ bool is_plain_pipeline(const Program& program) {
 }
 
 Sequence in_textbook_order(const Program& program) {
-  const auto stages = static_cast<std::int64_t>(program.num_stages);
   Sequence sequence;
   sequence.stride = 2;
-  sequence.depth = stages;
   for (const Task& task : program.tasks) {
-    const auto stage = static_cast<std::int64_t>(task.stage);
-    sequence.turns.push_back(task.phase == Phase::forward ? stage : 2 * stages - 1 - stage);
+    const std::int64_t in_flight = program.in_flight[task.stage];
+    sequence.depth = std::max(sequence.depth, in_flight * rounds(task));
+    sequence.turns.push_back(task.phase == Phase::forward ? 0 : 2 * in_flight - 1);
   }
   return sequence;
 }

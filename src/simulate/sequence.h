@@ -8,8 +8,9 @@
 
 namespace cleave::simulate {
 
-/// The order in which each resource does its tasks for a stream of micro-batches: task a of
-/// micro-batch k has its turn at stride · k + turn(a); at equal turns, older micro-batches first.
+/// The order in which each resource does its tasks for a stream of micro-batches: task a of the
+/// k-th micro-batch that the resource has has its turn at stride · k + turn(a); at equal turns,
+/// older micro-batches first.
 struct Sequence {
   std::int64_t stride = 1;
   std::vector<std::int64_t> turns;  ///< [tasks]
@@ -28,11 +29,11 @@ struct Sequence {
 /// forward and at most once backward.
 [[nodiscard]] bool is_plain_pipeline(const Program& program);
 
-/// The textbook's 1F1B: stage s of d begins with d − s forward passes, then alternates, and so has
-/// at most d − s micro-batches in flight. Under serial transfers it too runs at T a micro-batch:
-/// with f(s) = f(s+1) − T + B(s), b(s) = b(s+1) + B(s+1) as starts of the forward and backward
-/// items (lengths F, B; F(s) + B(s) ≤ T) every item can start at its time and again each T.
-/// REQUIRES: is_plain_pipeline(program).
+/// The textbook's 1F1B: a device begins with as many forward passes as Program::in_flight says
+/// (stage s of d, without replicas: d − s), then alternates. Under serial transfers it too runs at
+/// T a micro-batch: with f(s) = f(s+1) − T + B(s), b(s) = b(s+1) + B(s+1) as starts of the forward
+/// and backward items (lengths F, B; F(s) + B(s) ≤ T) every item can start at its time and again
+/// each T. REQUIRES: is_plain_pipeline(program).
 [[nodiscard]] Sequence in_textbook_order(const Program& program);
 
 }  // namespace cleave::simulate

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "simulate/engine.h"
+#include "simulate/memory.h"
 #include "simulate/one_sample.h"
 #include "simulate/program.h"
 #include "simulate/sequence.h"
@@ -44,6 +45,10 @@ Schedule planned(const Problem& problem) {
       return Schedule::one_f_one_b;
     case model::Schedule::gpipe:
       return Schedule::gpipe;
+    case model::Schedule::flush:
+      return Schedule::flush;
+    case model::Schedule::two_bw:
+      return Schedule::two_bw;
   }
   return Schedule::inference;
 }
@@ -88,14 +93,22 @@ base::Status check_schedule(const Problem& problem, Schedule schedule, const Pro
   return std::monostate{};
 }
 
-base::Status choose_counts(const Options& options, Setup& setup) {
+base::Status choose_counts(const Problem& problem, const Options& options, Setup& setup) {
   const std::int64_t depth = setup.sequence.depth;
   if (has_batches(setup.schedule)) {
-    setup.batch = options.batch.value_or(2 * depth);
+    const auto& stages = problem.question().stages;
+    setup.batch = options.batch.value_or(stages ? stages->micro_batches : 2 * depth);
     setup.micro_batches = options.micro_batches.value_or(4 * setup.batch);
     if (setup.micro_batches % setup.batch != 0) {
       return base::bad_input(fmt::format("{} micro-batches are no whole number of batches of {}",
                                          setup.micro_batches, setup.batch));
+    }
+    for (const Task& task : setup.program.tasks) {
+      const auto replicas = static_cast<std::int64_t>(task.workers.size());
+      if (setup.batch % replicas == 0) continue;
+      return base::bad_input(fmt::format(
+          "{} devices share a stage and cannot share a batch of {} micro-batches evenly", replicas,
+          setup.batch));
     }
   } else {
     setup.micro_batches = options.micro_batches.value_or(8 * depth);
@@ -138,13 +151,14 @@ base::Result<Setup> set_up(const Problem& problem, const Plan& plan, const Optio
   const bool alternates =
       setup.schedule != Schedule::inference && setup.schedule != Schedule::gpipe;
   // Where transfers overlap, the textbook's few micro-batches in flight cannot keep every link
-  // busy.
+  // busy. Stages with choices have the memory for just these.
   const bool textbook =
       alternates && is_plain_pipeline(setup.program) &&
-      (problem.transfers() == model::Transfers::serial || setup.schedule == Schedule::flush);
+      (problem.question().stages || problem.transfers() == model::Transfers::serial ||
+       setup.schedule == Schedule::flush);
   setup.sequence =
       textbook ? in_textbook_order(setup.program) : in_rounds(setup.program, problem.transfers());
-  if (auto status = choose_counts(options, setup); !status) return status.error();
+  if (auto status = choose_counts(problem, options, setup); !status) return status.error();
   return setup;
 }
 
@@ -186,9 +200,9 @@ Durations make_durations(const Problem& problem, const Program& program, const O
   return [&](std::size_t t, std::int64_t micro_batch) {
     const Task& task = program.tasks[t];
     if (task.activity != Activity::compute) return task.duration;
-    Duration sum{0};
+    Duration sum = task.fixed;
     for (const OperatorId op : task.operators) {
-      const auto time = problem.time(op, problem.machine().class_of(task.device));
+      const auto time = problem.time(op, problem.machine().class_of(task.workers.front().device));
       const double factor = 1 + options.jitter * (2 * noise(options.seed, op, micro_batch) - 1);
       sum += Duration(std::llround(static_cast<double>(time->count()) * factor));
     }
@@ -196,20 +210,39 @@ Durations make_durations(const Problem& problem, const Program& program, const O
   };
 }
 
-base::Status fill_versions(const Setup& setup, Timeline& timeline) {
-  std::vector<TrainedStage> stages(setup.program.num_stages);
+// Whether replicas have versions of their own: they do where each micro-batch makes one.
+bool versions_by_device(const Setup& setup) {
+  return setup.schedule == Schedule::one_f_one_b &&
+         std::any_of(setup.program.tasks.begin(), setup.program.tasks.end(),
+                     [](const Task& task) { return task.workers.size() > 1; });
+}
+
+// Fills versions, and returns how many of each stage's weights were alive at one time: [stages].
+base::Result<std::vector<int>> fill_versions(const Setup& setup, Timeline& timeline) {
+  const bool by_device = versions_by_device(setup);
+  const auto owner = [&](const Task& task, const Worker& worker) {
+    return by_device ? worker.device.index() : std::size_t{task.stage};
+  };
+  std::vector<TrainedStage> owners(by_device ? timeline.devices.size() : setup.program.num_stages);
   for (const Task& task : setup.program.tasks) {
     if (task.activity != Activity::compute) continue;
-    ++stages[task.stage].computations;
-    if (task.phase == Phase::backward) stages[task.stage].updates = true;
+    for (const Worker& worker : by_device ? task.workers : std::vector{task.workers.front()}) {
+      ++owners[owner(task, worker)].computations;
+      if (task.phase == Phase::backward) owners[owner(task, worker)].updates = true;
+    }
   }
-  const auto alive = track_weights(stages, setup.schedule, setup.batch, timeline.slices);
+  const auto alive = track_weights(owners, setup.schedule, setup.batch, timeline.slices, by_device);
   if (!alive) return alive.error();
+  std::vector<int> of_stage(setup.program.num_stages, 0);
   for (const Task& task : setup.program.tasks) {
-    int& versions = timeline.devices[task.device.index()].versions;
-    versions = std::max(versions, (*alive)[task.stage]);
+    for (const Worker& worker : task.workers) {
+      const int versions = (*alive)[owner(task, worker)];
+      int& most = timeline.devices[worker.device.index()].versions;
+      most = std::max(most, versions);
+      of_stage[task.stage] = std::max(of_stage[task.stage], versions);
+    }
   }
-  return std::monostate{};
+  return of_stage;
 }
 
 // Most stays that hold a common point; an end does not meet a beginning.
@@ -328,8 +361,10 @@ base::Result<Timeline> simulate(const Problem& problem, const Plan& plan, const 
     timeline.makespan = run_block(setup->program, setup->sequence, block, options.bus, durations,
                                   timeline.makespan, timeline.slices);
   }
-  if (auto status = fill_versions(*setup, timeline); !status) return status.error();
+  const auto versions = fill_versions(*setup, timeline);
+  if (!versions) return versions.error();
   fill_uses(timeline);
+  fill_memory(problem, plan, *versions, timeline);
   timeline.rate = measure_rate(timeline);
   return timeline;
 }

@@ -78,12 +78,12 @@ base::Error broken(Schedule schedule, const Slice& slice, std::string_view what)
 
 base::Result<std::vector<int>> track_weights(const std::vector<TrainedStage>& stages,
                                              Schedule schedule, std::int64_t batch,
-                                             std::vector<Slice>& slices) {
+                                             std::vector<Slice>& slices, bool by_device) {
   std::vector<int> most_alive(stages.size(), 0);
   if (schedule == Schedule::inference) return most_alive;
   std::vector<Weights> weights(stages.size(), Weights(schedule, batch));
   for (Slice& slice : slices) {
-    const auto s = static_cast<std::size_t>(slice.stage);
+    const std::size_t s = by_device ? slice.device.index() : static_cast<std::size_t>(slice.stage);
     if (slice.activity != Activity::compute || !stages[s].updates) continue;
     slice.version = weights[s].use(slice.micro_batch);
     if (slice.version > weights[s].newest()) {

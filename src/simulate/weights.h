@@ -24,11 +24,14 @@ struct TrainedStage {
 /// A version is alive from its making until neither a micro-batch in flight nor the next one uses
 /// it and it is not the newest.
 ///
+/// With `by_device` each device is a stage of its own: [devices] in place of [stages].
+///
 /// Returns [stages]: most versions alive at one time; 0 for a stage without updates.
 /// Error: internal, where a version is not there when it is read, gpipe or flush have two alive or
 /// 2bw three.
 [[nodiscard]] base::Result<std::vector<int>> track_weights(const std::vector<TrainedStage>& stages,
                                                            Schedule schedule, std::int64_t batch,
-                                                           std::vector<Slice>& slices);
+                                                           std::vector<Slice>& slices,
+                                                           bool by_device = false);
 
 }  // namespace cleave::simulate

@@ -4,6 +4,7 @@
 #include "cleave/solve/solve.h"
 #include "cleave/throughput/any.h"
 #include "cleave/throughput/contiguous.h"
+#include "cleave/throughput/stages.h"
 
 namespace cleave::solve {
 
@@ -30,7 +31,36 @@ model::Plan to_latency_plan(latency::Answer answer) {
   return plan;
 }
 
+model::Plan to_plan(const model::Problem& problem, throughput::StagesAnswer answer) {
+  model::Plan plan;
+  plan.status = answer.status;
+  plan.reason = std::move(answer.reason);
+  plan.objective = answer.objective;
+  plan.bound = std::move(answer.bound);
+  plan.limit = answer.stop;
+  plan.effort = answer.states;
+  if (answer.stages.empty()) return plan;
+  plan.placement.resize(problem.graph().num_operators());
+  for (cost::ChosenStage& chosen : answer.stages) {
+    const base::DeviceId device = chosen.devices.front();
+    for (const base::OperatorId op : chosen.operators) plan.placement[op.index()] = device;
+    model::Stage& stage = plan.stages.emplace_back();
+    stage.device = device;
+    stage.operators = std::move(chosen.operators);
+    stage.choice = model::StageChoice{};
+    stage.choice->replicas.assign(chosen.devices.begin() + 1, chosen.devices.end());
+    stage.choice->recompute = chosen.recompute;
+  }
+  return plan;
+}
+
 constexpr std::array kAlgorithms{
+    Algorithm{"stages", "exact search over stages, replicas and recomputation",
+              [](const model::Problem& problem) { return problem.question().stages.has_value(); },
+              [](const model::Problem& problem, const base::Limits& limits,
+                 const base::ProgressSink& progress) {
+                return to_plan(problem, throughput::plan_stages(problem, limits, progress));
+              }},
     Algorithm{"contiguous", "exact search for the contiguous pipeline with the smallest load",
               [](const model::Problem& problem) {
                 return problem.question().objective == model::Objective::throughput &&

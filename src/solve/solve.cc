@@ -10,7 +10,9 @@
 #include "cleave/check/check.h"
 #include "cleave/cost/latency.h"
 #include "cleave/cost/loads.h"
+#include "cleave/cost/stages.h"
 #include "cleave/throughput/contiguous.h"
+#include "solve/one_stage.h"
 #include "solve/stages.h"
 
 namespace cleave::solve {
@@ -37,8 +39,24 @@ void fill_latency(const Problem& problem, Plan& plan) {
   plan.stages = std::move(evaluation.stages);
 }
 
+// Of stages with choices, who say which devices they are on.
+void fill_choices(const Problem& problem, Plan& plan) {
+  std::vector<cost::ChosenStage> chosen;
+  for (model::Stage& stage : plan.stages) {
+    std::vector<base::DeviceId> devices{stage.device};
+    const auto& replicas = stage.choice->replicas;
+    devices.insert(devices.end(), replicas.begin(), replicas.end());
+    chosen.push_back({std::move(devices), std::move(stage.operators), stage.choice->recompute});
+  }
+  cost::StagesEvaluation evaluation = cost::evaluate_stages(problem, chosen);
+  plan.objective = evaluation.objective;
+  plan.devices = std::move(evaluation.devices);
+  plan.stages = std::move(evaluation.stages);
+}
+
 void fill_loads_and_stages(const Problem& problem, Plan& plan) {
   if (is_latency(problem)) return fill_latency(problem, plan);
+  if (problem.question().stages) return fill_choices(problem, plan);
   cost::Evaluation evaluation = cost::evaluate(problem, plan.placement);
   plan.objective = evaluation.objective;
   plan.devices = std::move(evaluation.devices);
@@ -222,6 +240,14 @@ Plan describe(const Problem& problem, Placement placement) {
   plan.status = PlanStatus::feasible;
   plan.placement = std::move(placement);
   plan.bound.method = "none";
+  if (const auto& asked = problem.question().stages) {
+    plan.stages = arrange_stages(problem, plan.placement);
+    for (model::Stage& stage : plan.stages) {
+      stage.choice = model::StageChoice{};
+      stage.choice->recompute =
+          problem.graph().has_backward() && asked->recompute == model::Recompute::always;
+    }
+  }
   fill_loads_and_stages(problem, plan);
   return plan;
 }
@@ -242,7 +268,8 @@ base::Result<Plan> solve(const Problem& problem, const base::Limits& limits,
   Plan plan = algorithm->run(problem, limits, watch);
   plan.solver = algorithm->name;
   plan.history = std::move(history);
-  if (plan.status == PlanStatus::feasible || plan.status == PlanStatus::none) {
+  const bool plain = !problem.question().stages;
+  if (plain && (plan.status == PlanStatus::feasible || plan.status == PlanStatus::none)) {
     fall_back_on_baselines(problem, limits, plan);
   }
   if (plan.has_placement()) fill_loads_and_stages(problem, plan);
@@ -260,6 +287,7 @@ std::vector<Alternative> simple_alternatives(const Problem& problem) {
     }
     return found;
   }
+  if (problem.question().stages) return one_stage_alternatives(problem);
   found.push_back(replicas_only(problem));
   for (const Baseline& baseline : baselines::baselines()) {
     if (baseline.name != "one-device" || !baseline.supports(problem)) continue;
@@ -277,6 +305,7 @@ std::vector<Alternative> alternatives(const Problem& problem, std::uint64_t seed
     found.push_back(max_load_split(problem, seed));
     return found;
   }
+  if (problem.question().stages) return one_stage_alternatives(problem);
   found.push_back(replicas_only(problem));
   for (const Baseline& baseline : baselines::baselines()) {
     if (baseline.supports(problem)) found.push_back(run_baseline(problem, baseline, seed));

@@ -60,7 +60,11 @@ model::OperatorSpec Sketch::spec(const Operator& op, bool training, Phase phase)
   spec.phase = phase;
   spec.memory = base::Bytes(memory);
   spec.times = {op.accelerator * factor, op.cpu * factor};
-  if (training) spec.group = op.id;
+  if (training) {
+    spec.group = op.id;
+  } else {
+    spec.weights = base::Bytes(op.weights);
+  }
   return spec;
 }
 

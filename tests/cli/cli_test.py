@@ -345,6 +345,56 @@ class Simulate(CliTest):
                     says="the plan does not hold")
 
 
+class Training(CliTest):
+    """Training graphs, and pipelines whose stages choose."""
+
+    DEVICES = EXAMPLES / "devices" / "eight-servers.yaml"
+
+    def test_plan_check_simulate_compare(self):
+        graph = self.workload("bert", "--layers", "2")
+        asked = [graph, "-d", self.DEVICES, "-k", "8", "--training", "adam", "--precision", "mixed",
+                 "--micro-batches", "16", "--replicas", "8", "--recompute", "choose"]
+        for schedule in "1f1b", "flush", "2bw":
+            text = self.run_cleave("plan", *asked, "--schedule", schedule, "-o", "plan.json").stdout
+            self.assertIn("proven optimal", text)
+            self.assertIn("in flight", text)
+            plan = json.loads((self.folder / "plan.json").read_text())
+            self.assertEqual(plan["problem"]["training"]["optimizer"], "adam")
+            self.assertIn("the plan holds", self.run_cleave("check", graph, "plan.json").stdout)
+            text = self.run_cleave("simulate", graph, "plan.json").stdout
+            self.assertIn(f" per micro-batch ({schedule}: ", text)
+        text = self.run_cleave("compare", *asked).stdout
+        self.assertIn("data-parallel", text)
+
+    def test_lies_are_found(self):
+        graph = self.workload("bert", "--layers", "1")
+        self.run_cleave("plan", graph, "-d", self.DEVICES, "--training", "sgd", "--replicas", "2",
+                        "--micro-batches", "8", "-o", "plan.json")
+        plan = json.loads((self.folder / "plan.json").read_text())
+        plan["stages"][0]["in_flight"] -= 1
+        self.refuse("check", graph, self.write("lie.json", plan), expect=1,
+                    says="micro-batches in flight")
+
+    def test_refusals(self):
+        graph = self.workload("bert", "--layers", "1")
+        asked = ["plan", graph, "-d", self.DEVICES]
+        self.refuse(*asked, "--training", "adagrad", says="adagrad")
+        self.refuse(*asked, "--replicas", "65", says="65 replicas, but there are 64 devices")
+        self.refuse(*asked, "--replicas", "2", "--placement", "any", says="contiguous")
+        trained = self.workload("bert", "--layers", "1", "--training")
+        self.refuse("plan", trained, "-d", self.DEVICES, "--training", "sgd",
+                    says="has backward operators already")
+        tiny = self.write("tiny.yaml", {"format": "cleave.devices/1", "devices": [
+            {"class": "accelerator", "count": 4, "memory": "1 MiB",
+             "link": {"bandwidth": "1 GB/s"}}]})
+        self.refuse("plan", graph, "-d", tiny, "--training", "adam", "--micro-batches", "4",
+                    expect=3, says="bytes short")
+        self.run_cleave("plan", graph, "-d", self.DEVICES, "--training", "sgd", "--schedule",
+                        "flush", "--replicas", "8", "--micro-batches", "64", "-o", "plan.json")
+        self.refuse("simulate", graph, "plan.json", "--batch", "1",
+                    says="cannot share a batch of 1 micro-batches evenly")
+
+
 def field(number, payload):
     """A field of a protobuf message: text or bytes, or a number."""
     def varint(value):

@@ -24,6 +24,8 @@ inline void expect_same(const model::Graph& a, const model::Graph& b) {
     EXPECT_EQ(a.name(op), b.name(op));
     EXPECT_EQ(a.phase(op), b.phase(op));
     EXPECT_EQ(a.memory(op), b.memory(op));
+    EXPECT_EQ(a.weights(op), b.weights(op));
+    EXPECT_EQ(a.stash(op), b.stash(op));
     EXPECT_EQ(a.group(op), b.group(op));
     for (std::size_t c = 0; c < a.time_columns().size(); ++c) {
       EXPECT_EQ(a.time(op, c), b.time(op, c));

@@ -28,6 +28,8 @@ Json operator_to_json(const Draft& draft, const model::OperatorSpec& op) {
     if (op.times[c]) times[draft.time_columns[c]] = op.times[c]->count();
   }
   Json json{{"id", op.id}, {"memory", op.memory.count()}, {"times", std::move(times)}};
+  if (op.weights > base::Bytes(0)) json["weights"] = op.weights.count();
+  if (op.stash > base::Bytes(0)) json["stash"] = op.stash.count();
   if (!op.name.empty()) json["name"] = op.name;
   if (op.phase == model::Phase::backward) json["phase"] = "backward";
   if (op.group) json["group"] = *op.group;
@@ -52,6 +54,11 @@ Json class_to_json(const model::DeviceClass& device_class) {
   if (device_class.link) {
     json["link"] = {{"bytes_per_second", device_class.link->bytes_per_second},
                     {"latency", device_class.link->latency.count()}};
+  }
+  if (device_class.server) {
+    json["server"] = {{"devices", device_class.server->devices},
+                      {"bytes_per_second", device_class.server->link.bytes_per_second},
+                      {"latency", device_class.server->link.latency.count()}};
   }
   return json;
 }

@@ -34,13 +34,21 @@ struct ModelReading {
   std::shared_ptr<const model::Profile> profile{};  ///< measured times; null: all are estimated
 };
 
+/// How a training graph was made of a forward graph: training::derive()'s options, by name.
+struct TrainingReading {
+  std::string optimizer;
+  std::string precision;
+  std::int64_t backward_percent = 0;
+};
+
 /// A graph file, with the machine it describes where it has one.
 struct GraphFile {
   std::shared_ptr<const model::Graph> graph;
   std::optional<model::Machine> machine;
-  std::string format;                     ///< "cleave.graph/1", "paper", "pipedream", "piper"
-  std::string checksum;                   ///< of the file's bytes, "sha256:…"
-  std::optional<ModelReading> reading{};  ///< of an ONNX model
+  std::string format;                         ///< "cleave.graph/1", "paper", "pipedream", "piper"
+  std::string checksum;                       ///< of the file's bytes, "sha256:…"
+  std::optional<ModelReading> reading{};      ///< of an ONNX model
+  std::optional<TrainingReading> training{};  ///< where the graph was made from what was read
 };
 
 /// Reads a graph in any known format, recognised from content. Errors name file, place and value.
@@ -68,6 +76,7 @@ struct Provenance {
   std::string version;  ///< of cleave
   base::Limits limits;
   std::optional<ModelReading> reading{};  ///< of an ONNX model
+  std::optional<TrainingReading> training{};
 };
 
 /// plan.json ("cleave.plan/1"), ending in a newline. With `with_seconds` false the wall-clock time
@@ -86,7 +95,7 @@ struct PlanFile {
                                                 const GraphFile& graph);
 
 /// What a plan file says about where it comes from: enough to find its graph, and to make it from
-/// an ONNX model once more.
+/// an ONNX model or a forward graph once more.
 struct PlanOrigin {
   model::Machine machine;
   Provenance provenance;

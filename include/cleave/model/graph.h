@@ -33,6 +33,8 @@ struct OperatorSpec {
   Bytes memory;                                ///< resident bytes, ≥ 0
   std::vector<std::optional<Duration>> times;  ///< [time columns]; nullopt: unsupported there
   std::optional<std::string> group;            ///< operators with equal labels share a device
+  Bytes weights{};  ///< the part of `memory` that training updates, in [0, memory]
+  Bytes stash{};    ///< kept for each micro-batch in flight, until its backward pass, ≥ 0
 };
 
 /// One tensor as a reader hands it over. It is moved at most once into a device and at most once
@@ -78,6 +80,12 @@ class Graph {
   [[nodiscard]] Phase phase(OperatorId op) const { return phases_[op.index()]; }
   [[nodiscard]] bool has_backward() const { return has_backward_; }
   [[nodiscard]] Bytes memory(OperatorId op) const { return memory_[op.index()]; }
+  /// The part of memory() that training updates: what replicas synchronise once a batch, and what
+  /// another version of the weights takes.
+  [[nodiscard]] Bytes weights(OperatorId op) const { return weights_[op.index()]; }
+  /// Bytes kept for each micro-batch in flight, from the operator's run to the micro-batch's
+  /// backward pass; not part of memory().
+  [[nodiscard]] Bytes stash(OperatorId op) const { return stashes_[op.index()]; }
   /// nullopt: the operator cannot run there.
   [[nodiscard]] std::optional<Duration> time(OperatorId op, std::size_t column) const {
     const Duration t = times_[op.index() * time_columns_.size() + column];
@@ -133,7 +141,7 @@ class Graph {
   std::vector<std::string> ids_, names_;
   std::vector<Phase> phases_;
   bool has_backward_ = false;
-  std::vector<Bytes> memory_;
+  std::vector<Bytes> memory_, weights_, stashes_;
   std::vector<Duration> times_;  // [operators × columns]; negative: unsupported
   std::vector<GroupId> groups_;
   std::vector<std::string> group_labels_;

@@ -35,6 +35,12 @@ struct Performance {
   std::optional<double> efficiency;  ///< in (0, 1]: the share of peak that operators reach
 };
 
+/// Devices of a class come in servers: numbers 0 … devices − 1 in the first one, and so on.
+struct Server {
+  int devices = 1;  ///< of each server, ≥ 1
+  Link link;        ///< between devices of one server
+};
+
 /// A number of identical devices.
 struct DeviceClass {
   std::string name;                   ///< unique in the machine, such as "accelerator"
@@ -50,6 +56,7 @@ struct DeviceClass {
   /// Processor cores that the devices run on, for those who run stages: the first `count`-th part
   /// is the first device's, and so on. Distinct; empty, or a multiple of `count`.
   std::vector<int> cores{};
+  std::optional<Server> server{};  ///< faster links inside servers; pipelines of stages use them
 };
 
 /// The devices at hand. Immutable; validated by create().

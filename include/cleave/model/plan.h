@@ -24,17 +24,33 @@ struct DeviceLoad {
   base::Duration forward{0};  ///< gpipe: load of the forward part; else 0
   base::Duration backward{0};  ///< gpipe: load of the backward part; else 0
   base::Bytes memory;
+  base::Duration sync{0};  ///< replicas: synchronising weights, once a batch; else 0
 
   friend bool operator==(const DeviceLoad&, const DeviceLoad&) = default;
 };
 
+/// What a stage with choices chose, and what each of its devices holds for it.
+struct StageChoice {
+  std::vector<base::DeviceId> replicas;  ///< besides the stage's `device`, in the order of numbers
+  bool recompute = false;
+  std::int64_t in_flight = 0;  ///< micro-batches on each device at once; 0: no training
+  std::int64_t versions = 1;   ///< of the weights
+  base::Bytes resident;        ///< the operators' memory, with one version of the weights
+  base::Bytes older_weights;   ///< all further versions
+  base::Bytes activations;     ///< of the micro-batches in flight
+
+  friend bool operator==(const StageChoice&, const StageChoice&) = default;
+};
+
 /// A device's piece of the pipeline. Of a latency plan: a call of an accelerator, or a row of
-/// operators that a pool takes up one after the other.
+/// operators that a pool takes up one after the other. With choices: perhaps several devices', who
+/// take turns.
 struct Stage {
   base::DeviceId device;
   std::vector<base::OperatorId> operators;  ///< in topological order, not empty
   base::Duration start{0};   ///< latency: of the call; of a pool: of what starts first; else 0
   base::Duration finish{0};  ///< latency: of the call; of a pool: of what ends last; else 0
+  std::optional<StageChoice> choice{};  ///< exactly where the question has stages with choices
 };
 
 /// A proven lower bound and the name of the argument that proves it.

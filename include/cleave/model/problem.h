@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,9 +16,9 @@
 namespace cleave::model {
 
 enum class Objective { throughput, latency };
-/// inference and one_f_one_b minimise the largest load; gpipe the largest forward load plus the
-/// largest backward load.
-enum class Schedule { inference, one_f_one_b, gpipe };
+/// gpipe minimises the largest forward load plus the largest backward load, all others the largest
+/// load. flush and two_bw are for problems whose stages have choices.
+enum class Schedule { inference, one_f_one_b, gpipe, flush, two_bw };
 enum class Transfers { serial, half_duplex, full_duplex };
 /// How many pieces a device may hold. Throughput: contiguous or any. Latency: pieces are calls of
 /// an accelerator; contiguous is one, slots as many as Question::slots says, any without limit.
@@ -37,6 +38,21 @@ struct DeviceRule {
   std::string device;
 };
 
+/// Whether a stage keeps only its inputs of a micro-batch in flight, and runs forward again before
+/// its backward pass.
+enum class Recompute { never, always, choose };
+[[nodiscard]] std::string_view to_string(Recompute value);
+
+/// What the stages of a pipeline may choose (docs/model.md, "Stages with choices"). With it, stages
+/// also hold what their micro-batches in flight need.
+struct StageChoices {
+  int max_replicas = 1;            ///< devices that a stage may be on, ≥ 1
+  std::int64_t micro_batches = 1;  ///< of a batch (m), ≥ 1; training: replicas divide it
+  Recompute recompute = Recompute::never;
+
+  static constexpr std::int64_t kMaxMicroBatches = 1 << 20;
+};
+
 /// What is asked. Every field changes WHICH problem is solved (effort is base::Limits).
 struct Question {
   Objective objective = Objective::throughput;
@@ -48,6 +64,8 @@ struct Question {
   int slots = 1;  ///< PlacementRule::slots: calls that an accelerator may hold, ≥ 1
   /// Latency: operators that a pool works on at a time, ≥ 1; nullopt: all that are ready.
   std::optional<int> workers{};
+  /// Throughput: what stages may choose; nullopt: nothing, and activations do not count.
+  std::optional<StageChoices> stages{};
 };
 /// The placement rule as it is typed: "contiguous", "any", "slots=2".
 [[nodiscard]] std::string describe_placement(const Question& question);
@@ -99,6 +117,8 @@ class Problem {
   }
   /// Time to move the tensor into or out of one device of the class; 0 where it pays nothing.
   [[nodiscard]] Duration transfer(TensorId tensor, ClassId c) const;
+  /// The same between devices of one server; transfer() where the class has no servers.
+  [[nodiscard]] Duration transfer_in_server(TensorId tensor, ClassId c) const;
   [[nodiscard]] std::optional<Bytes> memory(ClassId c) const {
     return machine().device_class(c).memory;
   }

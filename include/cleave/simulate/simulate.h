@@ -64,6 +64,11 @@ struct DeviceUse {
   base::Duration busy{0};  ///< time in which it did any of the three
   int in_flight = 0;       ///< most micro-batches that it had begun and not finished at one time
   int versions = 0;        ///< most versions of a stage's weights alive at one time; 0: no training
+  /// Most bytes held at one time: resident, further versions of the weights, and activations: of
+  /// each micro-batch, from the start of its first forward computation on a stage to the end of its
+  /// last backward one there, what came in and the stash; where the stage recomputes, the stash
+  /// during the backward computation alone.
+  base::Bytes memory;
 };
 
 /// How fast micro-batches left: `micro_batches` in `span`.
