@@ -35,6 +35,7 @@ void add_compare(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 void add_split(CLI::App& app, int& exit_code);
+void add_schedules(CLI::App& app, int& exit_code);
 void add_workload(CLI::App& app, int& exit_code);
 #ifdef CLEAVE_RUNTIME
 void add_profile(CLI::App& app, int& exit_code);

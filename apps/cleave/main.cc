@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
   add_run(app, exit_code);
 #endif
   add_split(app, exit_code);
+  add_schedules(app, exit_code);
   add_workload(app, exit_code);
   add_bench(app, exit_code);
   try {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <optional>
 
+#include "cleave/estimate/estimate.h"
+
 namespace cleave::estimate {
 namespace {
 
@@ -56,6 +58,13 @@ base::Duration Speed::time(const Work& work) const {
                              static_cast<double>(launch.count()) * work.launches;
   const auto limit = static_cast<double>(base::kMaxDuration.count());
   return picoseconds < limit ? base::Duration(std::llround(picoseconds)) : base::kMaxDuration;
+}
+
+base::Result<Rate> rate_of(const model::DeviceClass& device_class, ElementType type) {
+  const auto speed = speed_of(device_class);
+  if (!speed) return speed.error();
+  const double rate = speed->operations_per_second(type) * speed->efficiency;
+  return Rate{std::max<std::int64_t>(1, std::llround(rate)), speed->launch};
 }
 
 }  // namespace cleave::estimate

@@ -1,5 +1,7 @@
 #include "cleave/hybrid/cluster.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace cleave::hybrid {
@@ -54,6 +56,17 @@ class Crossings {
 };
 
 }  // namespace
+
+base::Result<Cluster> cluster_of(const model::DeviceClass& c) {
+  if (!c.link) {
+    return base::bad_input(fmt::format(
+        "device class '{}' has no link, so what it costs to move tensors is not known; add `link: "
+        "{{bandwidth: ...}}` to its description",
+        c.name));
+  }
+  const model::Server server = c.server.value_or(model::Server{1, *c.link});
+  return Cluster{c.count, server.devices, c.memory, server.link, *c.link};
+}
 
 base::Duration transfer_time(const Route& route, base::Bytes bytes) {
   return share_time(route, bytes, 1, 1);

@@ -38,6 +38,15 @@ struct Device {
 /// Error: a device name that the catalogue does not have.
 [[nodiscard]] base::Result<model::Machine> complete(const model::Machine& machine);
 
+/// What a device achieves with one type of elements.
+struct Rate {
+  std::int64_t operations_per_second = 0;  ///< its peak times its efficiency
+  base::Duration launch{0};                ///< of an operator
+};
+/// Of a class, by its description and the catalogue. Errors: as of estimate().
+[[nodiscard]] base::Result<Rate> rate_of(const model::DeviceClass& device_class,
+                                         model::ElementType type);
+
 struct Options {
   /// A weight that several operators read is counted with each of them up to this size; above it,
   /// its operators have to share a device and it counts once.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "cleave/base/result.h"
 #include "cleave/base/units.h"
 #include "cleave/model/machine.h"
 
@@ -17,6 +18,10 @@ struct Cluster {
   model::Link inside;                 ///< of each device, to others in its server; each way
   model::Link between;                ///< of each server, shared by its devices; each way
 };
+
+/// The devices of a class. Its link is that of a server, or of each device where the class has no
+/// servers. Error: bad_input for a class without a link.
+[[nodiscard]] base::Result<Cluster> cluster_of(const model::DeviceClass& device_class);
 
 /// Which devices are neighbours.
 enum class Layout {

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "cleave/base/result.h"
+#include "cleave/hybrid/model.h"
+#include "cleave/model/graph.h"
+
+namespace cleave::hybrid {
+
+/// Forward operators in topological order, of which a part repeats: operator start + i and operator
+/// start + i + period are alike, as long as both are in a block.
+struct Repeats {
+  std::vector<base::OperatorId> order;  ///< [forward operators]
+  std::size_t start = 0;
+  std::size_t period = 0;  ///< operators of a block
+  std::size_t count = 0;   ///< blocks, at least 2
+
+  [[nodiscard]] std::size_t end() const { return start + period * count; }
+};
+
+/// The blocks that a graph repeats: operators are alike that hold and stash as many bytes, and
+/// whose outputs and inputs are as many and as large; times may differ. Of all periods the one that
+/// covers most operators, of equal ones the shortest; of its positions the one whose blocks pass on
+/// least.
+///
+/// Error: bad_input where no blocks cover at least half of the forward operators.
+/// O(operators²), and at most some 10^8 steps: of longer graphs only the shorter periods are tried.
+/// Thread-safe.
+[[nodiscard]] base::Result<Repeats> find_repeats(const model::Graph& graph);
+
+/// The blocks of a training graph, whose times are those of one micro-batch of so many samples, and
+/// with each operator its backward twins. Weights, stash and other memory are those of the graph.
+///
+/// Errors: bad_input for a graph without backward operators; operators that cannot run on the
+/// column; backward operators in no group with a forward one; groups of operators in several
+/// blocks; tensors on the border between blocks without a size. Thread-safe.
+[[nodiscard]] base::Result<BlockModel> describe(const model::Graph& graph, const Repeats& repeats,
+                                                std::size_t column, std::int64_t samples);
+
+}  // namespace cleave::hybrid
