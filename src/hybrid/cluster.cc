@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace cleave::hybrid {
 
@@ -65,7 +66,11 @@ base::Result<Cluster> cluster_of(const model::DeviceClass& c) {
         c.name));
   }
   const model::Server server = c.server.value_or(model::Server{1, *c.link});
-  return Cluster{c.count, server.devices, c.memory, server.link, *c.link};
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  model::Link between = *c.link;
+  between.bytes_per_second =
+      std::min(between.bytes_per_second, kMost / server.devices) * server.devices;
+  return Cluster{c.count, server.devices, c.memory, server.link, between};
 }
 
 base::Duration transfer_time(const Route& route, base::Bytes bytes) {

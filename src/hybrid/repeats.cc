@@ -134,57 +134,16 @@ base::Error describe_fault(const Graph& graph, OperatorId op, std::string_view w
   return base::bad_input(fmt::format("operator '{}' {}", graph.id(op), what));
 }
 
-// Which piece each operator is in: 0 before the blocks, 1 … count the blocks, count + 1 after.
-class Pieces {
- public:
-  Pieces(const Graph& graph, const Repeats& repeats)
-      : graph_(graph), piece_of_(graph.num_operators()) {
-    for (std::size_t i = 0; i < repeats.order.size(); ++i) {
-      piece_of_[repeats.order[i].index()] = i < repeats.start ? 0
-                                            : i >= repeats.end()
-                                                ? repeats.count + 1
-                                                : 1 + (i - repeats.start) / repeats.period;
-    }
-  }
-
-  // Backward operators go with the forward ones of their groups.
-  base::Status place_groups() {
-    for (std::size_t v = 0; v < graph_.num_operators(); ++v) {
-      const OperatorId op(v);
-      const OperatorId leader = forward_member(op);
-      if (!leader.valid()) {
-        return describe_fault(graph_, op,
-                              "runs backward and is in no group with a forward operator, so that "
-                              "the block it belongs to is not known");
-      }
-      if (graph_.phase(op) == Phase::backward) {
-        piece_of_[v] = piece_of_[leader.index()];
-      } else if (piece_of_[v] != piece_of_[leader.index()]) {
-        return describe_fault(
-            graph_, op,
-            fmt::format("shares a device with '{}' of another block", graph_.id(leader)));
-      }
-    }
-    return std::monostate{};
-  }
-
-  [[nodiscard]] std::size_t of(OperatorId op) const { return piece_of_[op.index()]; }
-
- private:
-  // The first forward operator of its group; itself where it is in none and runs forward.
-  [[nodiscard]] OperatorId forward_member(OperatorId op) const {
-    const auto group = graph_.group(op);
-    if (!group) return graph_.phase(op) == Phase::forward ? op : OperatorId();
-    const auto members = graph_.members(*group);
-    const auto it = std::find_if(members.begin(), members.end(), [&](OperatorId member) {
-      return graph_.phase(member) == Phase::forward;
-    });
-    return it == members.end() ? OperatorId() : *it;
-  }
-
-  const Graph& graph_;
-  std::vector<std::size_t> piece_of_;
-};
+// The first forward operator of its group; itself where it is in none and runs forward.
+OperatorId forward_member(const Graph& graph, OperatorId op) {
+  const auto group = graph.group(op);
+  if (!group) return graph.phase(op) == Phase::forward ? op : OperatorId();
+  const auto members = graph.members(*group);
+  const auto it = std::find_if(members.begin(), members.end(), [&](OperatorId member) {
+    return graph.phase(member) == Phase::forward;
+  });
+  return it == members.end() ? OperatorId() : *it;
+}
 
 constexpr std::size_t kMostSteps = 100'000'000;
 
@@ -215,13 +174,39 @@ base::Result<Repeats> find_repeats(const Graph& graph) {
   return repeats;
 }
 
+base::Result<std::vector<std::size_t>> pieces_of(const Graph& graph, const Repeats& repeats) {
+  std::vector<std::size_t> pieces(graph.num_operators());
+  for (std::size_t i = 0; i < repeats.order.size(); ++i) {
+    pieces[repeats.order[i].index()] = i < repeats.start ? 0
+                                       : i >= repeats.end()
+                                           ? repeats.count + 1
+                                           : 1 + (i - repeats.start) / repeats.period;
+  }
+  for (std::size_t v = 0; v < graph.num_operators(); ++v) {
+    const OperatorId op(v);
+    const OperatorId leader = forward_member(graph, op);
+    if (!leader.valid()) {
+      return describe_fault(graph, op,
+                            "runs backward and is in no group with a forward operator, so that "
+                            "the block it belongs to is not known");
+    }
+    if (graph.phase(op) == Phase::backward) {
+      pieces[v] = pieces[leader.index()];
+    } else if (pieces[v] != pieces[leader.index()]) {
+      return describe_fault(
+          graph, op, fmt::format("shares a device with '{}' of another block", graph.id(leader)));
+    }
+  }
+  return pieces;
+}
+
 base::Result<BlockModel> describe(const Graph& graph, const Repeats& repeats, std::size_t column,
                                   std::int64_t samples) {
   if (!graph.has_backward()) {
     return base::bad_input("the graph has no backward operators, so there is no training to plan");
   }
-  Pieces pieces(graph, repeats);
-  if (auto placed = pieces.place_groups(); !placed) return placed.error();
+  const auto pieces = pieces_of(graph, repeats);
+  if (!pieces) return pieces.error();
   std::vector<Piece> all(repeats.count + 2);
   for (std::size_t v = 0; v < graph.num_operators(); ++v) {
     const OperatorId op(v);
@@ -232,8 +217,8 @@ base::Result<BlockModel> describe(const Graph& graph, const Repeats& repeats, st
     }
     const bool forward = graph.phase(op) == Phase::forward;
     const base::Duration none(0);
-    all[pieces.of(op)] += {forward ? *time : none, forward ? none : *time, graph.weights(op),
-                           graph.memory(op) - graph.weights(op), graph.stash(op)};
+    all[(*pieces)[v]] += {forward ? *time : none, forward ? none : *time, graph.weights(op),
+                          graph.memory(op) - graph.weights(op), graph.stash(op)};
   }
   const auto border = border_of(measure_cuts(graph, repeats.order), repeats);
   if (!border) {

@@ -5,6 +5,7 @@
 #include "cleave/throughput/any.h"
 #include "cleave/throughput/contiguous.h"
 #include "cleave/throughput/stages.h"
+#include "solve/stages.h"
 
 namespace cleave::solve {
 
@@ -40,17 +41,7 @@ model::Plan to_plan(const model::Problem& problem, throughput::StagesAnswer answ
   plan.limit = answer.stop;
   plan.effort = answer.states;
   if (answer.stages.empty()) return plan;
-  plan.placement.resize(problem.graph().num_operators());
-  for (cost::ChosenStage& chosen : answer.stages) {
-    const base::DeviceId device = chosen.devices.front();
-    for (const base::OperatorId op : chosen.operators) plan.placement[op.index()] = device;
-    model::Stage& stage = plan.stages.emplace_back();
-    stage.device = device;
-    stage.operators = std::move(chosen.operators);
-    stage.choice = model::StageChoice{};
-    stage.choice->replicas.assign(chosen.devices.begin() + 1, chosen.devices.end());
-    stage.choice->recompute = chosen.recompute;
-  }
+  take_stages(problem, std::move(answer.stages), plan);
   return plan;
 }
 

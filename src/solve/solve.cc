@@ -216,6 +216,29 @@ Alternative replicas_only(const Problem& problem) {
   return alternative;
 }
 
+Alternative equal_blocks(const Problem& problem) {
+  const base::Deadline clock{base::Limits{}};
+  Alternative alternative;
+  alternative.name = "equal-blocks";
+  auto found = baselines::equal_blocks(problem);
+  alternative.seconds = clock.elapsed_seconds();
+  if (!found) {
+    alternative.note = "no repeated blocks, or nothing fits";
+    return alternative;
+  }
+  alternative.note = fmt::format("depth {} x width {}{}", found->stages.size(), found->width,
+                                 found->stages.front().recompute ? ", recomputing" : "");
+  Plan plan;
+  plan.status = PlanStatus::feasible;
+  take_stages(problem, std::move(found->stages), plan);
+  fill_loads_and_stages(problem, plan);
+  alternative.objective = plan.objective;
+  const auto sound = check::verify(problem, plan);
+  alternative.feasible = sound.ok();
+  if (!sound) alternative.note = sound.error().message;
+  return alternative;
+}
+
 }  // namespace
 
 Alternative judge(const Problem& problem, std::string name, Placement placement) {
@@ -310,6 +333,7 @@ std::vector<Alternative> alternatives(const Problem& problem, std::uint64_t seed
   for (const Baseline& baseline : baselines::baselines()) {
     if (baseline.supports(problem)) found.push_back(run_baseline(problem, baseline, seed));
   }
+  if (problem.question().stages) found.push_back(equal_blocks(problem));
   return found;
 }
 

@@ -245,4 +245,18 @@ std::vector<Stage> arrange_stages(const Problem& problem, const Placement& place
   return StageCutter(problem, placement, arcs, follows).cut();
 }
 
+void take_stages(const Problem& problem, std::vector<cost::ChosenStage> chosen, model::Plan& plan) {
+  plan.placement.resize(problem.graph().num_operators());
+  for (cost::ChosenStage& from : chosen) {
+    const DeviceId device = from.devices.front();
+    for (const OperatorId op : from.operators) plan.placement[op.index()] = device;
+    Stage& stage = plan.stages.emplace_back();
+    stage.device = device;
+    stage.operators = std::move(from.operators);
+    stage.choice = model::StageChoice{};
+    stage.choice->replicas.assign(from.devices.begin() + 1, from.devices.end());
+    stage.choice->recompute = from.recompute;
+  }
+}
+
 }  // namespace cleave::solve

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "cleave/cost/stages.h"
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
 
@@ -17,5 +18,9 @@ namespace cleave::solve {
 /// REQUIRES: a device for every operator. O((operators + edges) log operators).
 [[nodiscard]] std::vector<model::Stage> arrange_stages(const model::Problem& problem,
                                                        const model::Placement& placement);
+
+/// Makes stages with choices the plan's, and its placement theirs; nothing is priced.
+void take_stages(const model::Problem& problem, std::vector<cost::ChosenStage> chosen,
+                 model::Plan& plan);
 
 }  // namespace cleave::solve

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cleave/base/units.h"
+#include "cleave/cost/stages.h"
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
 
@@ -72,5 +73,19 @@ struct LatencyBaseline {
 /// synchronisation of weights is left out, which makes the figure too good. nullopt: no device can
 /// hold the whole model.
 [[nodiscard]] std::optional<base::Duration> replicas_only(const model::Problem& problem);
+
+/// Stages of equally many repeated blocks, each on `width` devices.
+struct EqualBlocks {
+  std::size_t width = 1;
+  std::vector<cost::ChosenStage> stages;
+  base::Duration objective{0};
+};
+
+/// PipeDream-2BW's rule for stages with choices: of all pipelines whose stages have equally many of
+/// the model's repeated blocks, are on equally many devices of one kind and all recompute or all do
+/// not, that with the smallest objective. Respects memory; contiguous. nullopt: the model has no
+/// repeated blocks (hybrid::find_repeats()), or nothing fits.
+/// REQUIRES: problem.question().stages. O(devices · log · (operators + edges)).
+[[nodiscard]] std::optional<EqualBlocks> equal_blocks(const model::Problem& problem);
 
 }  // namespace cleave::baselines

@@ -31,12 +31,19 @@ struct Repeats {
 /// Thread-safe.
 [[nodiscard]] base::Result<Repeats> find_repeats(const model::Graph& graph);
 
-/// The blocks of a training graph, whose times are those of one micro-batch of so many samples, and
-/// with each operator its backward twins. Weights, stash and other memory are those of the graph.
+/// [operators]: 0 before the blocks, 1 … count the blocks, count + 1 after them. Backward operators
+/// go with the forward ones of their groups.
 ///
-/// Errors: bad_input for a graph without backward operators; operators that cannot run on the
-/// column; backward operators in no group with a forward one; groups of operators in several
-/// blocks; tensors on the border between blocks without a size. Thread-safe.
+/// Errors: bad_input for backward operators in no group with a forward one, and for groups with
+/// forward operators in several pieces. O(operators). Thread-safe.
+[[nodiscard]] base::Result<std::vector<std::size_t>> pieces_of(const model::Graph& graph,
+                                                               const Repeats& repeats);
+
+/// The blocks of a training graph, whose times are those of one micro-batch of so many samples.
+/// Weights, stash and other memory are those of the graph.
+///
+/// Errors: those of pieces_of(), and bad_input for a graph without backward operators; operators
+/// that cannot run on the column; tensors on the border between blocks without a size. Thread-safe.
 [[nodiscard]] base::Result<BlockModel> describe(const model::Graph& graph, const Repeats& repeats,
                                                 std::size_t column, std::int64_t samples);
 
