@@ -328,12 +328,15 @@ std::vector<Alternative> alternatives(const Problem& problem, std::uint64_t seed
     found.push_back(max_load_split(problem, seed));
     return found;
   }
-  if (problem.question().stages) return one_stage_alternatives(problem);
+  if (problem.question().stages) {
+    found = one_stage_alternatives(problem);
+    found.push_back(equal_blocks(problem));
+    return found;
+  }
   found.push_back(replicas_only(problem));
   for (const Baseline& baseline : baselines::baselines()) {
     if (baseline.supports(problem)) found.push_back(run_baseline(problem, baseline, seed));
   }
-  if (problem.question().stages) found.push_back(equal_blocks(problem));
   return found;
 }
 

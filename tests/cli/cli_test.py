@@ -987,6 +987,49 @@ class BadInput(CliTest):
         self.assertIn(b"standard output cannot be written", done.stderr)
 
 
+class Schedules(CliTest):
+
+    DEVICES = EXAMPLES / "devices" / "v100-servers.yaml"
+    TRANSFORMER = ["--layers", "32", "--hidden", "2304", "--heads", "32", "--sequence", "512"]
+
+    def test_transformer(self):
+        asked = ["-d", self.DEVICES, *self.TRANSFORMER, "--batch", "512"]
+        self.assertRegex(self.run_cleave("schedules", *asked).stdout, r"^2bw is fastest: ")
+        found = json.loads(self.run_cleave("schedules", *asked, "--json").stdout)
+        self.assertEqual(found["fastest"], "2bw")
+        rates = {m["method"]: m.get("samples_per_second") for m in found["methods"] if m["fits"]}
+        self.assertEqual(max(rates, key=rates.get), "2bw")
+        self.assertNotIn("data parallel", rates)
+        fixed = json.loads(self.run_cleave("schedules", *asked, "--depth", "8", "--width", "8",
+                                           "--recompute", "always", "--micro-batch", "4",
+                                           "--json").stdout)
+        for method in fixed["methods"]:
+            if method["fits"]:
+                self.assertEqual((method["width"], method["depth"], method["micro_batch"],
+                                  method["recompute"]), (8, 8, 4, True))
+                self.assertLessEqual(method["samples_per_second"], rates[method["method"]])
+
+    def test_blocks_of_a_graph(self):
+        self.run_cleave("workload", "bert", "--layers", "6", "--training", "-o", "bert.json")
+        done = self.run_cleave("schedules", "bert.json", "-d", self.DEVICES, "--batch", "64",
+                               "--json")
+        self.assertEqual(len(json.loads(done.stdout)["methods"]), 6)
+        self.run_cleave("workload", "bert", "--layers", "6", "-o", "forward.json")
+        self.refuse("schedules", "forward.json", "-d", self.DEVICES, "--batch", "64",
+                    says="no backward operators")
+        self.refuse("schedules", self.write("g.json", GRAPH), "-d", self.DEVICES, "--batch", "8")
+
+    def test_refusals(self):
+        asked = ["schedules", "-d", self.DEVICES, *self.TRANSFORMER]
+        self.refuse(*asked, says="--batch")
+        self.refuse(*asked, "--batch", "12", "--width", "5", says="cannot be divided")
+        self.refuse(*asked, "--batch", "64", "--width", "64", "--depth", "2", says="64 devices")
+        self.refuse(*asked, "--batch", "64", "--micro-batch", "0", says="--micro-batch")
+        self.refuse("schedules", "-d", self.DEVICES, "--batch", "8", says="--layers")
+        self.refuse("schedules", "-d", self.DEVICES, "--layers", "2", "--hidden", "100000",
+                    "--heads", "100", "--batch", "64", expect=3, says="a block alone needs")
+
+
 class BenchTwoBw(CliTest):
 
     def test_2bw_wins_in_every_published_setting(self):
@@ -1010,7 +1053,7 @@ class Help(CliTest):
 
     def test_every_command_has_one(self):
         text = self.run_cleave("--help").stdout
-        for command in ["plan", "check", "compare", "workload", "bench"]:
+        for command in ["plan", "check", "compare", "schedules", "workload", "bench"]:
             self.assertRegex(text, rf"(?m)^  {command} ")
             self.assertIn("Usage: cleave " + command, self.run_cleave(command, "--help").stdout)
         self.assertRegex(self.run_cleave("--version").stdout, r"^\d+\.\d+\.\d+\n$")
