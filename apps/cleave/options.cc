@@ -313,4 +313,12 @@ void add_dimensions(CLI::App& command, Request& request) {
   }
 }
 
+void add_graph_options(CLI::App& command, Request& request) {
+  for (const Option& option : kOptions) {
+    const bool makes_graph =
+        option.purpose == Option::Purpose::model || option.purpose == Option::Purpose::training;
+    if (makes_graph) add_option(command, request, option);
+  }
+}
+
 }  // namespace cleave::app

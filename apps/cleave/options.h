@@ -92,5 +92,7 @@ struct Option {
 void add_options(CLI::App& command, Request& request);
 /// The same with the option --dim alone.
 void add_dimensions(CLI::App& command, Request& request);
+/// The same with the options only that make the graph: of purposes `model` and `training`.
+void add_graph_options(CLI::App& command, Request& request);
 
 }  // namespace cleave::app

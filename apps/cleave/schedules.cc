@@ -220,7 +220,11 @@ void add_schedules(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "schedules", "which schedule trains a model of repeated blocks fastest on a cluster");
-  command->add_option("GRAPH", arguments->graph, "a training graph with repeated blocks")
+  command
+      ->add_option(
+          "GRAPH", arguments->graph,
+          "the model, with repeated blocks: a training graph, or with --training a forward "
+          "graph or ONNX")
       ->type_name("");
   command
       ->add_option("-d,--devices", arguments->request.devices,
@@ -248,6 +252,7 @@ void add_schedules(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"never", "always"}));
   command->add_flag("--json", arguments->json, "print JSON instead of a table");
   add_transformer(*command, arguments->transformer);
+  add_graph_options(*command, arguments->request);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

@@ -145,6 +145,13 @@ OperatorId forward_member(const Graph& graph, OperatorId op) {
   return it == members.end() ? OperatorId() : *it;
 }
 
+bool states_weights(const Graph& graph) {
+  for (std::size_t v = 0; v < graph.num_operators(); ++v) {
+    if (graph.weights(OperatorId(v)) > Bytes(0)) return true;
+  }
+  return false;
+}
+
 constexpr std::size_t kMostSteps = 100'000'000;
 
 }  // namespace
@@ -204,6 +211,11 @@ base::Result<BlockModel> describe(const Graph& graph, const Repeats& repeats, st
                                   std::int64_t samples) {
   if (!graph.has_backward()) {
     return base::bad_input("the graph has no backward operators, so there is no training to plan");
+  }
+  if (!states_weights(graph)) {
+    return base::bad_input(
+        "no operator states its weights, so what replicas synchronise is not known; give "
+        "weight_bytes, or make the training graph from the forward graph");
   }
   const auto pieces = pieces_of(graph, repeats);
   if (!pieces) return pieces.error();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cleave/baselines/baseline.h"
+#include "cleave/training/derive.h"
 #include "cleave/workload/workload.h"
 
 namespace cleave::baselines {
@@ -33,9 +34,11 @@ std::size_t layer_of(const std::string& id) {
 
 model::Problem make_problem(Schedule schedule, Recompute recompute, std::optional<Bytes> memory,
                             int max_replicas) {
-  auto graph =
-      workload::generate("bert", {{"layers", kLayers}, {"hidden", 256}, {"sequence", 128}}, true);
-  EXPECT_TRUE(graph.ok());
+  auto forward =
+      workload::generate("bert", {{"layers", kLayers}, {"hidden", 256}, {"sequence", 128}}, false);
+  EXPECT_TRUE(forward.ok());
+  auto derived = training::derive(*forward, {});
+  EXPECT_TRUE(derived.ok());
   model::DeviceClass accelerators;
   accelerators.name = "accelerator";
   accelerators.count = kDevices;
@@ -46,9 +49,9 @@ model::Problem make_problem(Schedule schedule, Recompute recompute, std::optiona
   model::Question question;
   question.schedule = schedule;
   question.stages = model::StageChoices{max_replicas, 8, recompute};
-  auto problem = model::Problem::create(std::make_shared<model::Graph>(std::move(graph).value()),
+  auto problem = model::Problem::create(std::make_shared<model::Graph>(std::move(derived->graph)),
                                         std::move(machine).value(), question);
-  EXPECT_TRUE(problem.ok());
+  EXPECT_TRUE(problem.ok()) << problem.error().message;
   return std::move(problem).value();
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cleave/base/random.h"
+#include "cleave/training/derive.h"
 #include "cleave/workload/workload.h"
 
 namespace cleave::hybrid {
@@ -14,15 +15,19 @@ using base::OperatorId;
 
 model::Graph generate(std::string_view family, const std::vector<workload::Setting>& settings,
                       bool training = true) {
-  auto graph = workload::generate(family, settings, training);
+  auto graph = workload::generate(family, settings, false);
   EXPECT_TRUE(graph.ok());
-  return std::move(graph).value();
+  if (!training) return std::move(graph).value();
+  auto derived = training::derive(*graph, {});
+  EXPECT_TRUE(derived.ok());
+  return std::move(derived->graph);
 }
 
 model::OperatorSpec spec(std::string id, Bytes memory) {
   model::OperatorSpec spec;
   spec.id = std::move(id);
   spec.memory = memory;
+  spec.weights = memory;
   spec.times = {Duration(1)};
   return spec;
 }
@@ -112,6 +117,16 @@ TEST(Repeats, RefuseWhatIsNoTraining) {
   ASSERT_TRUE(repeats.ok());
   EXPECT_EQ(describe(graph, *repeats, 0, 1).error().message,
             "the graph has no backward operators, so there is no training to plan");
+}
+
+TEST(Repeats, RefuseWeightsThatNobodyStates) {
+  auto graph = workload::generate("bert", {{"layers", 4}}, true);
+  ASSERT_TRUE(graph.ok());
+  const auto repeats = find_repeats(*graph);
+  ASSERT_TRUE(repeats.ok());
+  EXPECT_EQ(describe(*graph, *repeats, 0, 1).error().message,
+            "no operator states its weights, so what replicas synchronise is not known; give "
+            "weight_bytes, or make the training graph from the forward graph");
 }
 
 // Two alike operators in one group, and a backward one in none.

@@ -42,8 +42,9 @@ struct Repeats {
 /// The blocks of a training graph, whose times are those of one micro-batch of so many samples.
 /// Weights, stash and other memory are those of the graph.
 ///
-/// Errors: those of pieces_of(), and bad_input for a graph without backward operators; operators
-/// that cannot run on the column; tensors on the border between blocks without a size. Thread-safe.
+/// Errors: those of pieces_of(), and bad_input for a graph without backward operators or weights;
+/// operators that cannot run on the column; tensors on the border between blocks without a size.
+/// Thread-safe.
 [[nodiscard]] base::Result<BlockModel> describe(const model::Graph& graph, const Repeats& repeats,
                                                 std::size_t column, std::int64_t samples);
 
