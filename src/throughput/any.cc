@@ -32,7 +32,7 @@ using reduce::Contracted;
 // Efforts of the first round; each round doubles them.
 constexpr std::uint64_t kMovesPerUnit = 64;
 constexpr std::uint64_t kExhaustStates = 20000;
-constexpr std::uint64_t kCoverEffortPerNode = 1 << 17;
+constexpr std::uint64_t kCoverEffortPerNode = 1 << 19;
 constexpr int kMaxDoublings = 20;
 
 constexpr std::size_t kMaxExhaustedNodes = 48;  // beyond, exhausting is hopeless
@@ -378,7 +378,7 @@ class Planner {
   Cover cover_;
   std::uint64_t rounds_ = 0;
   bool exhausted_ = false;
-  double fraction_ = 0.5;   // of the way from the bound to what is open, for the next threshold
+  double fraction_ = 0.2;   // of the way from the bound to what is open, for the next threshold
   Duration shared_for_{0};  // objective for which fair shares were tried
   Amount least_unfair_ = std::numeric_limits<Amount>::max();  // not refuted by fair shares
   Amount least_open_ = std::numeric_limits<Amount>::max();    // not refuted by any weights
