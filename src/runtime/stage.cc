@@ -23,8 +23,10 @@ using base::Duration;
 using model::PipelineStage;
 using model::PipelineTensor;
 
-// Between looks at messages that have not come: short beside a stage, long beside a core's time.
+// Between looks at messages that have not come: longer and longer while nothing comes, because a
+// look costs the core that computes some of its time.
 constexpr std::chrono::microseconds kPause{50};
+constexpr std::chrono::microseconds kLongestPause{1000};
 
 bool is_as_declared(const Tensor& tensor, const PipelineTensor& declared) {
   return tensor.type == declared.type && tensor.shape == declared.shape;
@@ -172,6 +174,7 @@ class Mover {
       const auto moved = move();
       if (!moved) return moved.error();
       note_progress(*moved);
+      pause_ = *moved ? kPause : std::min(2 * pause_, kLongestPause);
       if (*moved) continue;
       if (Clock::now() - last_progress_ > patience_) {
         return base::Error{base::ErrorCode::limit,
@@ -179,7 +182,7 @@ class Mover {
                                        std::chrono::duration<double>(patience_).count()),
                            {}};
       }
-      std::this_thread::sleep_for(kPause);
+      std::this_thread::sleep_for(pause_);
     }
     return std::monostate{};
   }
@@ -235,6 +238,7 @@ class Mover {
   Clock::duration patience_;
   std::int64_t received_ = 0, taken_ = 0, sent_ = 0, done_ = 0;
   Clock::time_point last_progress_ = Clock::now();
+  std::chrono::microseconds pause_ = kPause;
 };
 
 // The values that the caller would give, as the manifest describes them.

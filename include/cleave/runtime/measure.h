@@ -26,7 +26,7 @@ struct MeasureOptions {
 
 struct Measurement {
   /// Of an operator as the file has it, fused with no other, on the first device: the mean of the
-  /// middle half of its runs. By name as ONNX Runtime has it; operators of one name, in the order
+  /// faster half of its runs. By name as ONNX Runtime has it; operators of one name, in the order
   /// of the file. Those in bodies are among them, if they have names of their own.
   std::map<std::string, std::vector<base::Duration>> operators;
   /// Of the whole model with all optimisations: the median of the rounds, the mean over devices.
