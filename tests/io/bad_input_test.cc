@@ -103,8 +103,8 @@ TEST(BadInput, InGraphs) {
       {"no operators", graph_with(""), "f", "the graph has no operators"},
       {"an unknown field", graph_with(R"({"id": "a", "time_ms": {"t": 1}})"),
        "f, /operators/0/time_ms",
-       "the field 'time_ms' is not known here; known are id, name, phase, memory_bytes, times_ms, "
-       "group"},
+       "the field 'time_ms' is not known here; known are id, name, phase, memory_bytes, "
+       "weight_bytes, stash_bytes, times_ms, group"},
       {"an operator without id", graph_with(R"({"times_ms": {"t": 1}})"), "f, /operators/0",
        "the field 'id' is missing"},
       {"an empty id", graph_with(R"({"id": "", "times_ms": {"t": 1}})"), "f, /operators/0",
