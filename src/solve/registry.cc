@@ -70,7 +70,8 @@ constexpr std::array kAlgorithms{
                  const base::ProgressSink& progress) {
                 return to_plan(throughput::plan_any(problem, limits, progress));
               }},
-    Algorithm{"latency", "slices of orders, annealing, and bounds by paths and series, for one sample",
+    Algorithm{"latency",
+              "slices of orders, annealing, and bounds by paths and series, for one sample",
               [](const model::Problem& problem) {
                 return problem.question().objective == model::Objective::latency;
               },
