@@ -45,7 +45,7 @@ class CoverMaster {
   void pivot(std::size_t variable, std::size_t row, const std::vector<double>& direction);
 
   std::vector<double> costs_, surplus_costs_;  // [rows]
-  std::vector<double> counts_;  // [kinds]
+  std::vector<double> counts_;                 // [kinds]
   std::vector<std::pair<std::size_t, Column>> columns_;
   std::vector<std::size_t> basis_;  // [size()]
   std::vector<bool> basic_;         // [variables]

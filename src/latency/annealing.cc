@@ -12,9 +12,8 @@ constexpr double kCooling = 1e-4;  // of the first heat, at the end
 
 class Annealer {
  public:
-  Annealer(Layout& layout, std::uint64_t seed, bool one_call)
+  Annealer(Layout& layout, std::uint64_t seed)
       : layout_(layout),
-        one_call_(one_call),
         graph_(layout.problem().graph()),
         random_(seed),
         mark_(graph_.num_operators(), 0),
@@ -30,9 +29,7 @@ class Annealer {
       return layout_.exchange_ranks(op, OperatorId(random_.below(graph_.num_operators())));
     }
     const SlotId from = layout_.slot(op);
-    const SlotId chosen = choose_slot(op);
-    const SlotId to =
-        one_call_ ? layout_.clock().first_slot(layout_.clock().device(chosen)) : chosen;
+    const SlotId to = choose_slot(op);
     if (to == from) return std::nullopt;
     moved_.clear();
     ++stamp_;
@@ -165,7 +162,6 @@ class Annealer {
   }
 
   Layout& layout_;
-  bool one_call_;
   const model::Graph& graph_;
   base::Random random_;
   std::vector<OperatorId> moved_;
@@ -178,7 +174,7 @@ class Annealer {
 
 Assignment anneal(Layout& layout, const Annealing& how, std::uint64_t& effort,
                   const base::Deadline& deadline) {
-  Annealer annealer(layout, how.seed, how.one_call);
+  Annealer annealer(layout, how.seed);
   Assignment best = layout.assignment();
   Duration best_makespan = layout.makespan();
   const double first = how.heat * static_cast<double>(best_makespan.count());

@@ -14,9 +14,8 @@ namespace cleave::latency {
 struct Annealing {
   std::uint64_t moves = 0;
   std::uint64_t seed = 1;
-  double heat = 0.02;     ///< a worsening by this share of the makespan is accepted often at first
-  bool one_call = false;  ///< moves nothing to any but an accelerator's first slot
-  Duration enough{0};     ///< ends when the makespan is at most this
+  double heat = 0.02;  ///< a worsening by this share of the makespan is accepted often at first
+  Duration enough{0};  ///< ends when the makespan is at most this
 };
 
 /// The best assignment seen; `layout` has been started. Adds moves made to `effort`.

@@ -26,6 +26,7 @@ constexpr std::uint64_t kMovesPerOperator = 256;      // in the first round; eac
 constexpr std::size_t kMaxPath = 2500;                // longer ones have too many intervals
 constexpr std::size_t kMaxChainWork = 1'000'000'000;  // length² · operators, likewise
 constexpr int kMaxRounds = 24;
+constexpr double kMaxWork = 4e9;  // moves · operators of the last round; about a minute
 constexpr std::array<double, 3> kHeats{0.02, 0.005, 0.05};
 constexpr std::uint64_t kExhaustStates = 20000;  // likewise
 constexpr std::size_t kMaxExhausted = 32;        // operators; beyond, exhausting is hopeless
@@ -48,9 +49,10 @@ class Planner {
     const auto paths = choose_paths(relaxed_);
     bound_by_series(paths);
     bound_by_paths(paths);
+    start_with_one_call();
     for (int round = 0; round < kMaxRounds && !done(); ++round) {
       exhaust_round(round);
-      if (done()) break;
+      if (done() || work_of(round) > kMaxWork) break;
       anneal_round(round);
     }
     conclude();
@@ -188,6 +190,34 @@ class Planner {
     try_assignment(std::move(assignment));
   }
 
+  // What is best with one call an accelerator is a plan with several as well, and found sooner.
+  void start_with_one_call() {
+    if (problem_.slots() == 1 || relaxed_.size <= kMaxExhausted || done()) return;
+    model::Question question = problem_.question();
+    question.placement = model::PlacementRule::contiguous;
+    const auto narrower =
+        model::Problem::create(problem_.shared_graph(), problem_.machine(), std::move(question));
+    if (!narrower) return;
+    base::Limits limits = limits_;
+    limits.time = std::chrono::duration<double>(deadline_.remaining_seconds() / 2);
+    limits.states = (limits_.states - answer_.states) / 2;
+    Planner planner(*narrower, limits, {});
+    answer_.states += planner.run().states;
+    if (!planner.placed()) return;
+    Assignment assignment = *planner.best_;
+    for (SlotId& slot : assignment.slot_of) {
+      slot = layout_.clock().first_slot(planner.layout_.clock().device(slot));
+    }
+    try_assignment(std::move(assignment));
+  }
+
+  [[nodiscard]] std::uint64_t moves_of(int round) const {
+    return kMovesPerOperator * relaxed_.size << round;
+  }
+  [[nodiscard]] double work_of(int round) const {
+    return static_cast<double>(moves_of(round)) * static_cast<double>(relaxed_.size);
+  }
+
   void exhaust_round(int round) {
     if (relaxed_.size > kMaxExhausted) return;
     const Exhaustion found =
@@ -206,12 +236,9 @@ class Planner {
     std::vector<Duration> makespans(threads, base::kMaxDuration);
     std::vector<std::uint64_t> efforts(threads, 0);
     Annealing how;
-    how.moves =
-        std::min(kMovesPerOperator * relaxed_.size << round, limits_.states - answer_.states);
+    how.moves = std::min(moves_of(round), limits_.states - answer_.states);
     how.enough = answer_.bound.value;
     how.heat = kHeats[static_cast<std::size_t>(round) % kHeats.size()];
-    // What is good with one call is a good start for several.
-    how.one_call = round % 4 != 3;
     const auto work = [&](std::size_t thread) {
       Layout layout(problem_);
       if (!layout.start(*best_)) return;

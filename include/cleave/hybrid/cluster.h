@@ -19,8 +19,8 @@ struct Cluster {
   model::Link between;                ///< of each server, shared by its devices; each way
 };
 
-/// The devices of a class. All links of a server's devices together are the server's link to others.
-/// Error: bad_input for a class without a link.
+/// The devices of a class. All links of a server's devices together are the server's link to
+/// others. Error: bad_input for a class without a link.
 [[nodiscard]] base::Result<Cluster> cluster_of(const model::DeviceClass& device_class);
 
 /// Which devices are neighbours.
