@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "estimate/measured.h"
 #include "estimate/speed.h"
 #include "estimate/work.h"
 
@@ -123,7 +124,11 @@ class Assembly {
     }
     std::vector<std::string> notes = to_notes(assumptions);
     std::vector<std::vector<base::Duration>> times;
-    for (const Column& column : columns) times.push_back(times_of(column, works, notes));
+    for (const Column& column : columns) {
+      auto known = times_of(column, works, notes);
+      if (!known) return known.error();
+      times.push_back(std::move(known).value());
+    }
     for (std::size_t i = 0; i < operators_.size(); ++i) {
       builder.add_operator(describe(i, times));
     }
@@ -158,20 +163,26 @@ class Assembly {
   }
 
   // Of each operator in a column, [operators_].
-  std::vector<base::Duration> times_of(const Column& column, const std::vector<Work>& works,
-                                       std::vector<std::string>& notes) const {
+  base::Result<std::vector<base::Duration>> times_of(const Column& column,
+                                                     const std::vector<Work>& works,
+                                                     std::vector<std::string>& notes) const {
     std::vector<base::Duration> times;
     for (const Work& work : works) times.push_back(column.speed.time(work));
-    if (column.measured != nullptr) apply_measured(*column.measured, times, notes);
+    if (column.measured != nullptr) {
+      if (auto done = apply_measured(*column.measured, times, notes); !done) return done.error();
+    }
     return times;
   }
 
-  void apply_measured(const model::MeasuredColumn& measured, std::vector<base::Duration>& times,
-                      std::vector<std::string>& notes) const {
+  base::Status apply_measured(const model::MeasuredColumn& measured,
+                              std::vector<base::Duration>& times,
+                              std::vector<std::string>& notes) const {
     std::unordered_map<std::string_view, base::Duration> known;
     for (const auto& op : measured.operators) known.emplace(op.id, op.time);
     std::set<std::string> estimated;
+    std::vector<std::string_view> ids;
     for (std::size_t i = 0; i < operators_.size(); ++i) {
+      ids.push_back(operators_[i]->id);
       const auto found = known.find(operators_[i]->id);
       if (found != known.end()) {
         times[i] = found->second;
@@ -179,27 +190,14 @@ class Assembly {
         estimated.insert(operators_[i]->id);
       }
     }
-    Wide sum = 0;
-    for (const base::Duration time : times) sum += time.count();
-    for (base::Duration& time : times) time = scaled(time, measured.whole, sum);
-    notes.push_back(fmt::format(
-        "the times of '{}' are measured: {:.3f} ms for the whole model on each of {} busy devices, "
-        "and {:.3f} ms for its operators one by one; each is taken times {:.3f}",
-        measured.times, base::to_ms(measured.whole), measured.devices,
-        static_cast<double>(sum) * 1e-9,
-        sum > 0 ? static_cast<double>(measured.whole.count()) / static_cast<double>(sum) : 1));
+    auto note = fit_to_whole(measured, ids, times);
+    if (!note) return note.error();
+    notes.push_back(std::move(note).value());
     if (!estimated.empty()) {
       notes.push_back(fmt::format("the profile has no times on '{}' for {}: they are estimated",
                                   measured.times, listed(estimated)));
     }
-  }
-
-  __extension__ using Wide = __int128;  // no sum of a profile's times leaves it
-
-  // time · whole / sum, without leaving the integers.
-  static base::Duration scaled(base::Duration time, base::Duration whole, Wide sum) {
-    if (sum == 0) return time;
-    return base::Duration(static_cast<std::int64_t>(Wide{time.count()} * whole.count() / sum));
+    return std::monostate{};
   }
 
   model::OperatorSpec describe(std::size_t i,

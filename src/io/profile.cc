@@ -16,6 +16,7 @@ namespace cleave::io {
 namespace {
 
 using model::MeasuredColumn;
+using model::MeasuredSegment;
 using model::Profile;
 using Layout = JsonWriter::Layout;
 
@@ -36,8 +37,21 @@ int count(Reader& in, const Value& value, std::string_view what) {
   return static_cast<int>(number);
 }
 
+MeasuredSegment read_segment(Reader& in, const Value& value) {
+  in.only(value, {"first", "last", "time_ms"});
+  MeasuredSegment segment;
+  segment.first = in.label(in.required(value, "first"));
+  segment.last = in.label(in.required(value, "last"));
+  const Value time = in.required(value, "time_ms");
+  segment.time = in.milliseconds(time);
+  if (!in.failed() && segment.time.count() == 0) {
+    in.fail(time, "the segment takes no time; measure it again");
+  }
+  return segment;
+}
+
 MeasuredColumn read_column(Reader& in, const Value& value) {
-  in.only(value, {"times", "devices", "threads", "whole_ms", "operators"});
+  in.only(value, {"times", "devices", "threads", "whole_ms", "operators", "segments"});
   MeasuredColumn column;
   column.devices = count(in, in.required(value, "devices"), "the number of devices");
   column.threads = count(in, in.required(value, "threads"), "the number of threads");
@@ -53,7 +67,25 @@ MeasuredColumn read_column(Reader& in, const Value& value) {
     column.operators.push_back({std::move(id), in.milliseconds(in.required(entry, "time_ms"))});
     if (in.failed()) break;
   }
+  if (const auto segments = in.optional(value, "segments")) {
+    for (const Value entry : in.elements(*segments)) {
+      column.segments.push_back(read_segment(in, entry));
+      if (in.failed()) break;
+    }
+  }
   return column;
+}
+
+void write_segments(JsonWriter& out, const std::vector<MeasuredSegment>& segments) {
+  out.key("segments").begin_array();
+  for (const MeasuredSegment& segment : segments) {
+    out.begin_object(Layout::line);
+    out.key("first").string(segment.first);
+    out.key("last").string(segment.last);
+    out.key("time_ms").milliseconds(segment.time);
+    out.end();
+  }
+  out.end();
 }
 
 void write_column(JsonWriter& out, const MeasuredColumn& column) {
@@ -70,6 +102,7 @@ void write_column(JsonWriter& out, const MeasuredColumn& column) {
     out.end();
   }
   out.end();
+  if (!column.segments.empty()) write_segments(out, column.segments);
   out.end();
 }
 

@@ -268,7 +268,7 @@ TEST(Estimate, OneColumnForEachKindOfTimes) {
 std::shared_ptr<const model::Profile> profile_of(const std::string& times, Duration whole,
                                                  std::vector<model::MeasuredOperator> operators) {
   model::Profile profile;
-  profile.columns.push_back({times, 2, 1, std::move(operators), whole});
+  profile.columns.push_back({times, 2, 1, std::move(operators), whole, {}});
   return std::make_shared<const model::Profile>(std::move(profile));
 }
 
@@ -285,6 +285,65 @@ TEST(Estimate, MeasuredTimesAddUpToTheWholeModel) {
   EXPECT_EQ(e.graph->time(OperatorId(2), 0), Duration(15));
   ASSERT_EQ(e.notes.size(), 1U);
   EXPECT_NE(e.notes[0].find("times 0.500"), std::string::npos) << e.notes[0];
+}
+
+// The profile of shared_weight() on a calculator: one by one 60, 30 and 30; together 60.
+std::shared_ptr<const model::Profile> segmented(std::vector<model::MeasuredSegment> segments) {
+  model::Profile profile = *profile_of(
+      "calculator", Duration(60),
+      {{"MatMul0", Duration(60)}, {"Relu1", Duration(30)}, {"FusedMatMul2", Duration(30)}});
+  profile.columns[0].segments = std::move(segments);
+  return std::make_shared<const model::Profile>(std::move(profile));
+}
+
+TEST(Estimate, EachSegmentHasItsFactor) {
+  const Sketch s = shared_weight();
+  Options options;
+  // Apart, the segments took 90, half as much again as the model: that is shared in proportion.
+  options.profile =
+      segmented({{"MatMul0", "MatMul0", Duration(60)}, {"Relu1", "FusedMatMul2", Duration(30)}});
+  const Estimate e = estimated(s, calculator(), options);
+  EXPECT_EQ(e.graph->time(OperatorId(0), 0), Duration(40));
+  EXPECT_EQ(e.graph->time(OperatorId(1), 0), Duration(10));
+  EXPECT_EQ(e.graph->time(OperatorId(2), 0), Duration(10));
+  ASSERT_EQ(e.notes.size(), 1U);
+  // One factor, 90 / 120, would give the second 45 where it took 30.
+  EXPECT_NE(e.notes[0].find("'Relu1' to 'FusedMatMul2'"), std::string::npos) << e.notes[0];
+  EXPECT_NE(e.notes[0].find("by +50.0%"), std::string::npos) << e.notes[0];
+}
+
+TEST(Estimate, SegmentsAreTheModelInOrder) {
+  const std::vector<std::vector<model::MeasuredSegment>> wrong = {
+      {{"MatMul0", "Relu1", Duration(1)}},
+      {{"Relu1", "FusedMatMul2", Duration(1)}},
+      {{"MatMul0", "Relu1", Duration(1)}, {"Relu1", "FusedMatMul2", Duration(1)}},
+      {{"FusedMatMul2", "FusedMatMul2", Duration(1)}, {"MatMul0", "Relu1", Duration(1)}},
+      {{"MatMul0", "Elsewhere", Duration(1)}},
+      {{"MatMul0", "FusedMatMul2", Duration(1)}, {"MatMul0", "FusedMatMul2", Duration(1)}},
+  };
+  for (const auto& segments : wrong) {
+    Options options;
+    options.profile = segmented(segments);
+    const auto e = estimate(shared_weight().network, machine({calculator()}), options);
+    ASSERT_FALSE(e.ok()) << segments[0].first;
+    EXPECT_EQ(e.error().code, base::ErrorCode::bad_input);
+    EXPECT_NE(e.error().message.find("segments of 'calculator'"), std::string::npos);
+  }
+}
+
+TEST(Estimate, ASegmentWhoseOperatorsTookNoTimeGetsNone) {
+  Options options;
+  options.profile = profile_of(
+      "calculator", Duration(60),
+      {{"MatMul0", Duration(0)}, {"Relu1", Duration(20)}, {"FusedMatMul2", Duration(20)}});
+  model::Profile profile = *options.profile;
+  profile.columns[0].segments = {{"MatMul0", "MatMul0", Duration(5)},
+                                 {"Relu1", "FusedMatMul2", Duration(30)}};
+  options.profile = std::make_shared<const model::Profile>(std::move(profile));
+  const Estimate e = estimated(shared_weight(), calculator(), options);
+  EXPECT_EQ(e.graph->time(OperatorId(0), 0), Duration(0));
+  EXPECT_EQ(e.graph->time(OperatorId(1), 0), Duration(30));
+  EXPECT_EQ(e.graph->time(OperatorId(2), 0), Duration(30));
 }
 
 TEST(Estimate, WhatAProfileLacksIsEstimatedAndNamed) {

@@ -21,7 +21,8 @@ Profile example() {
                       2,
                       1,
                       {{"a", Duration(1'250'000'001)}, {"b/c", Duration(0)}},
-                      Duration(3'500'000'000)},
+                      Duration(3'500'000'000),
+                      {{"a", "a", Duration(2'500'000'000)}, {"b/c", "b/c", Duration(7)}}},
                      {"socket", 1, 8, {}, Duration(1)}};
   return profile;
 }
@@ -40,6 +41,16 @@ TEST(Profile, ReadsBackAsWritten) {
   EXPECT_EQ(*profile, example());
 }
 
+TEST(Profile, NeedsNoSegments) {
+  Profile profile = example();
+  for (model::MeasuredColumn& column : profile.columns) column.segments.clear();
+  const std::string text = profile_to_json(profile);
+  EXPECT_EQ(text.find("segments"), std::string::npos);
+  const auto again = parse_profile(text, "profile.json");
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(*again, profile);
+}
+
 TEST(Profile, RefusesWhatIsNone) {
   const struct {
     std::string part, replacement, place, message;
@@ -51,6 +62,9 @@ TEST(Profile, RefusesWhatIsNone) {
       {"\"devices\": 2", "\"devices\": 0", "/columns/0/devices", "is 0"},
       {"\"threads\": 8", "\"threads\": 1.5", "/columns/1/threads", "whole"},
       {"\"whole_ms\": 3.5", "\"whole_ms\": 0", "/columns/0/whole_ms", "takes no time"},
+      {"\"time_ms\": 2.5}", "\"time_ms\": 0}", "/columns/0/segments/0/time_ms", "takes no time"},
+      {"\"last\": \"a\"", "\"end\": \"a\"", "/columns/0/segments/0", "end"},
+      {"\"first\": \"b/c\"", "\"first\": 1", "/columns/0/segments/1/first", "string"},
       {"\"runtime\"", "\"engine\"", "", "engine"},
       {"\"batch\": 8", "\"batch\": \"8\"", "/dimensions/batch", "the string"},
   };

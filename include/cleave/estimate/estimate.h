@@ -52,8 +52,9 @@ struct Options {
   /// its operators have to share a device and it counts once.
   base::Bytes colocate_above{std::int64_t{1} << 30};
   /// Times that were measured, for the columns that it has. An operator that it lacks is estimated.
-  /// All times of a column are then multiplied by one factor, such that they add up to what the
-  /// whole model took: fused operators take less than the sum of their own times.
+  /// All times of a column then get a factor, such that they add up to what the whole model took:
+  /// fused operators take less than the sum of their own times. Each segment that was measured has
+  /// its own factor, such that the segments relate to one another as they did there.
   std::shared_ptr<const model::Profile> profile{};
 };
 
@@ -69,7 +70,8 @@ struct Estimate {
 /// - Tensors carry bytes, which the classes' links price.
 ///
 /// Errors: a class without a description of its speed; classes that share a column but not their
-/// speed; a network in which everything is constant. O(operators + values) · classes. Thread-safe.
+/// speed; a profile whose segments are not the network's operators in order; a network in which
+/// everything is constant. O(operators + values) · classes. Thread-safe.
 [[nodiscard]] base::Result<Estimate> estimate(const model::Network& network,
                                               const model::Machine& machine,
                                               const Options& options = {});
