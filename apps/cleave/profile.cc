@@ -4,17 +4,22 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "cleave/onnx/read.h"
+#include "cleave/onnx/stages.h"
 #include "cleave/report/text.h"
 #include "cleave/runtime/measure.h"
+#include "cleave/runtime/scratch_folder.h"
 #include "command.h"
 #include "options.h"
+#include "segments.h"
 
 namespace cleave::app {
 
@@ -26,6 +31,7 @@ struct Arguments {
   std::string model;
   Request request = standard_request();
   runtime::MeasureOptions options{};
+  std::int64_t segments = 4;
   std::optional<int> threads;
   std::optional<std::string> output;
   bool json = false;
@@ -70,8 +76,32 @@ std::vector<model::MeasuredOperator> to_operators(const model::Network& network,
   return operators;
 }
 
+// Cuts the model by its operators' times, and runs each segment as a model of its own.
+base::Result<std::vector<model::MeasuredSegment>> measure_segments(
+    const onnx::ModelFile& model, const std::vector<model::MeasuredOperator>& operators,
+    const runtime::MeasureOptions& options, std::int64_t count) {
+  std::vector<model::MeasuredSegment> segments;
+  if (count == 0) return segments;
+  const auto specs = cut_evenly(model.network, operators, count);
+  if (specs.empty()) return segments;
+  const auto folder = runtime::ScratchFolder::create();
+  if (!folder) return folder.error();
+  const auto written = onnx::write_stages(model, specs, folder->path());
+  if (!written) return written.error();
+  std::vector<std::filesystem::path> files;
+  for (const model::PipelineStage& stage : written->stages) {
+    files.push_back(folder->path() / stage.file);
+  }
+  const auto times = runtime::measure_chain(files, input_shapes(model.network), options);
+  if (!times) return times.error();
+  for (std::size_t s = 0; s < specs.size(); ++s) {
+    segments.push_back({specs[s].operators.front(), specs[s].operators.back(), (*times)[s]});
+  }
+  return segments;
+}
+
 base::Result<model::MeasuredColumn> measure_class(const model::DeviceClass& c,
-                                                  const model::Network& network,
+                                                  const onnx::ModelFile& model,
                                                   const Arguments& arguments) {
   runtime::MeasureOptions options = arguments.options;
   const std::size_t each = c.cores.size() / static_cast<std::size_t>(c.count);
@@ -80,15 +110,23 @@ base::Result<model::MeasuredColumn> measure_class(const model::DeviceClass& c,
     options.devices.emplace_back(first, first + static_cast<std::ptrdiff_t>(each));
   }
   options.threads = arguments.threads.value_or(static_cast<int>(each));
-  const auto measured = runtime::measure(arguments.model, input_shapes(network), options);
+  const auto measured = runtime::measure(arguments.model, input_shapes(model.network), options);
   if (!measured) return measured.error();
-  return model::MeasuredColumn{c.times, c.count, options.threads, to_operators(network, *measured),
-                               measured->whole};
+  model::MeasuredColumn column{c.times,         c.count,
+                               options.threads, to_operators(model.network, *measured),
+                               measured->whole, {}};
+  auto segments = measure_segments(model, column.operators, options, arguments.segments);
+  if (!segments) {
+    base::Error error = segments.error();
+    error.message += "; --segments 0 measures no segments";
+    return error;
+  }
+  column.segments = std::move(segments).value();
+  return column;
 }
 
 base::Result<model::Profile> measure_all(const model::Machine& machine,
-                                         const model::Network& network,
-                                         const Arguments& arguments) {
+                                         const onnx::ModelFile& model, const Arguments& arguments) {
   auto checksum = io::checksum(arguments.model);
   if (!checksum) return checksum.error();
   model::Profile profile{std::filesystem::path(arguments.model).filename().string(),
@@ -101,7 +139,7 @@ base::Result<model::Profile> measure_all(const model::Machine& machine,
     const bool known = std::any_of(profile.columns.begin(), profile.columns.end(),
                                    [&](const auto& column) { return column.times == c.times; });
     if (c.cores.empty() || known) continue;
-    auto column = measure_class(c, network, arguments);
+    auto column = measure_class(c, model, arguments);
     if (!column) return column.error();
     profile.columns.push_back(std::move(column).value());
   }
@@ -111,6 +149,51 @@ base::Result<model::Profile> measure_all(const model::Machine& machine,
         "one `cores`");
   }
   return profile;
+}
+
+std::string format_factor(Duration together, Duration one_by_one) {
+  if (one_by_one.count() == 0) return "-";
+  return fmt::format("{:.3f}", base::to_ms(together) / base::to_ms(one_by_one));
+}
+
+// Adds a row for each segment.
+void add_segments(const model::MeasuredColumn& column, const model::Network& network,
+                  report::Table& table) {
+  std::map<std::string_view, Duration> times;
+  for (const auto& op : column.operators) times.emplace(op.id, op.time);
+  std::size_t operators = 0;
+  Duration sum{0};
+  auto segment = column.segments.begin();
+  for (const model::NetworkOperator& op : network.operators) {
+    if (op.constant) continue;
+    ++operators;
+    if (const auto found = times.find(op.id); found != times.end()) sum += found->second;
+    if (op.id != segment->last) continue;
+    table.add({segment->first, segment->last, column.times, std::to_string(operators),
+               report::format_time(sum), report::format_time(segment->time),
+               format_factor(segment->time, sum)});
+    operators = 0;
+    sum = Duration(0);
+    ++segment;
+  }
+}
+
+std::string describe_segments(const model::Profile& profile, const model::Network& network) {
+  using Align = report::Table::Align;
+  report::Table table({{"segment from", Align::left},
+                       {"to", Align::left},
+                       {"times", Align::left},
+                       {"operators"},
+                       {"one by one"},
+                       {"together"},
+                       {"factor"}});
+  bool any = false;
+  for (const model::MeasuredColumn& column : profile.columns) {
+    if (column.segments.empty()) continue;
+    any = true;
+    add_segments(column, network, table);
+  }
+  return any ? "\n" + table.text() : "";
 }
 
 std::string describe(const model::Profile& profile, const model::Network& network) {
@@ -130,10 +213,9 @@ std::string describe(const model::Profile& profile, const model::Network& networ
     table.add({column.times, std::to_string(column.devices), std::to_string(column.threads),
                std::to_string(column.operators.size()), std::to_string(placed),
                report::format_time(sum), report::format_time(column.whole),
-               sum.count() > 0 ? fmt::format("{:.3f}", base::to_ms(column.whole) / base::to_ms(sum))
-                               : "-"});
+               format_factor(column.whole, sum)});
   }
-  return table.text();
+  return table.text() + describe_segments(profile, network);
 }
 
 int run(Arguments& arguments) {
@@ -149,7 +231,7 @@ int run(Arguments& arguments) {
   const auto machine =
       arguments.request.devices ? choose_machine(arguments.request, std::nullopt) : all_cores();
   if (!machine) return fail(machine.error());
-  const auto profile = measure_all(*machine, model->network, arguments);
+  const auto profile = measure_all(*machine, *model, arguments);
   if (!profile) return fail(profile.error());
   const std::string json = io::profile_to_json(*profile);
   if (arguments.output) {
@@ -181,6 +263,12 @@ void add_profile(CLI::App& app, int& exit_code) {
                    "runs of the model, as the file has it and optimised [at least 1; default 20]")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000));
+  command
+      ->add_option("--segments", arguments->segments,
+                   "cut the model into so many of about equal work, and measure each as a model of "
+                   "its own; 0: none [0 to 1024; default 4]")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
   command
       ->add_option("--threads", arguments->threads,
                    "of each device; without it, as many as it has cores")

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <onnxruntime/onnxruntime_cxx_api.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,13 +9,14 @@
 #include <chrono>
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "cleave/runtime/scratch_folder.h"
 #include "cleave/runtime/stage.h"
 
 namespace cleave::runtime {
@@ -33,40 +33,20 @@ Duration now(int threads) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-/// A folder of its own for ONNX Runtime's profile; gone with the object.
-class Scratch {
- public:
-  [[nodiscard]] static base::Result<Scratch> create() {
-    std::error_code error;
-    std::string name = (std::filesystem::temp_directory_path(error) / "cleave-XXXXXX").string();
-    if (error || mkdtemp(name.data()) == nullptr) {
-      return base::Error{base::ErrorCode::internal, "no temporary folder can be made", name};
-    }
-    return Scratch(name);
-  }
-  explicit Scratch(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  Scratch(Scratch&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
-  Scratch& operator=(Scratch&&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
-  }
-  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
-
- private:
-  std::filesystem::path folder_;
-};
-
-/// One device at work: its own thread and sessions.
+/// One device at work: its own thread and sessions. It runs models one after another, each on what
+/// the caller and those before it give.
 class Device {
  public:
-  Device(const std::filesystem::path& model, std::span<const NamedShape> shapes,
-         const MeasureOptions& options, std::vector<int> cores, std::filesystem::path profile)
-      : model_(model),
+  /// With `prefix`, it also runs the first model as the file has it, and ONNX Runtime's profile of
+  /// that goes there if it is not empty.
+  Device(std::span<const std::filesystem::path> models, std::span<const NamedShape> shapes,
+         const MeasureOptions& options, std::vector<int> cores,
+         std::optional<std::filesystem::path> prefix)
+      : models_(models),
         shapes_(shapes),
         options_(options),
         cores_(std::move(cores)),
-        profile_(std::move(profile)) {}
+        prefix_(std::move(prefix)) {}
 
   /// Waits at `start` for the others, whether it fails or not.
   void run(std::barrier<>& start, std::atomic<bool>& failed) {
@@ -79,7 +59,8 @@ class Device {
   }
 
   [[nodiscard]] const std::optional<base::Error>& error() const { return error_; }
-  [[nodiscard]] Duration whole() const { return whole_; }
+  /// The median of the rounds [models].
+  [[nodiscard]] const std::vector<Duration>& times() const { return times_; }
   [[nodiscard]] base::Result<std::filesystem::path> end_profiling() {
     return plain_->end_profiling();
   }
@@ -87,43 +68,98 @@ class Device {
  private:
   base::Status prepare() {
     if (auto bound = bind_to_cores(cores_); !bound) return bound;
-    auto plain = Session::open(model_, {options_.threads, false, profile_});
-    if (!plain) return plain.error();
-    auto optimized = Session::open(model_, {.threads = options_.threads});
-    if (!optimized) return optimized.error();
-    auto inputs = random_tensors(plain->inputs(), options_.seed, shapes_);
-    if (!inputs) return inputs.error();
-    plain_ = std::move(plain).value();
-    optimized_ = std::move(optimized).value();
-    inputs_ = std::move(inputs).value();
+    if (prefix_) {
+      auto plain = Session::open(models_.front(), {options_.threads, false, *prefix_});
+      if (!plain) return plain.error();
+      plain_ = std::move(plain).value();
+    }
+    std::map<std::string, Tensor> values;
+    for (const auto& model : models_) {
+      auto session = Session::open(model, {.threads = options_.threads});
+      if (!session) return session.error();
+      auto inputs = take_inputs(session->inputs(), values);
+      if (!inputs) return inputs.error();
+      auto outputs = session->run(*inputs);
+      if (!outputs) return outputs.error();
+      for (Tensor& output : *outputs) values.insert_or_assign(output.name, std::move(output));
+      sessions_.push_back(std::move(session).value());
+      inputs_.push_back(std::move(inputs).value());
+    }
     return std::monostate{};
+  }
+
+  // Values for the ports: those that are there, and random ones for the caller's.
+  base::Result<std::vector<Tensor>> take_inputs(std::span<const Port> ports,
+                                                const std::map<std::string, Tensor>& values) const {
+    std::vector<Tensor> inputs;
+    std::vector<Port> missing;
+    for (const Port& port : ports) {
+      const auto found = values.find(port.name);
+      if (found == values.end()) {
+        missing.push_back(port);
+      } else {
+        inputs.push_back(found->second);
+      }
+    }
+    auto random = random_tensors(missing, options_.seed, shapes_);
+    if (!random) return random.error();
+    std::move(random->begin(), random->end(), std::back_inserter(inputs));
+    return inputs;
   }
 
   base::Status measure_rounds(const std::atomic<bool>& failed) {
-    std::vector<Duration> times;
+    std::vector<std::vector<Duration>> times(sessions_.size());
     for (std::int64_t i = 0; i < options_.warmup + options_.rounds && !failed; ++i) {
-      if (auto ran = plain_->run(inputs_); !ran) return ran.error();
-      const Duration start = now(options_.threads);
-      if (auto ran = optimized_->run(inputs_); !ran) return ran.error();
-      if (i >= options_.warmup) times.push_back(now(options_.threads) - start);
+      if (plain_) {
+        if (auto ran = plain_->run(inputs_.front()); !ran) return ran.error();
+      }
+      for (std::size_t m = 0; m < sessions_.size(); ++m) {
+        const Duration start = now(options_.threads);
+        if (auto ran = sessions_[m].run(inputs_[m]); !ran) return ran.error();
+        if (i >= options_.warmup) times[m].push_back(now(options_.threads) - start);
+      }
     }
-    if (times.empty()) return std::monostate{};  // another one has failed
-    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-    std::nth_element(times.begin(), middle, times.end());
-    whole_ = *middle;
+    for (auto& rounds : times) {
+      if (rounds.empty()) return std::monostate{};  // another one has failed
+      const auto middle = rounds.begin() + static_cast<std::ptrdiff_t>(rounds.size() / 2);
+      std::nth_element(rounds.begin(), middle, rounds.end());
+      times_.push_back(*middle);
+    }
     return std::monostate{};
   }
 
-  const std::filesystem::path& model_;
+  std::span<const std::filesystem::path> models_;
   std::span<const NamedShape> shapes_;
   const MeasureOptions& options_;
   std::vector<int> cores_;
-  std::filesystem::path profile_;
-  std::optional<Session> plain_, optimized_;
-  std::vector<Tensor> inputs_;
-  Duration whole_{0};
+  std::optional<std::filesystem::path> prefix_;
+  std::optional<Session> plain_;
+  std::vector<Session> sessions_;            // [models]
+  std::vector<std::vector<Tensor>> inputs_;  // [models]
+  std::vector<Duration> times_;
   std::optional<base::Error> error_;
 };
+
+// Lets all of them work at the same time. Of each model, the mean of the devices' times [models].
+base::Result<std::vector<Duration>> run_together(std::span<Device> devices) {
+  std::barrier start(static_cast<std::ptrdiff_t>(devices.size()));
+  std::atomic<bool> failed = false;
+  {
+    std::vector<std::jthread> threads;
+    for (Device& device : devices) {
+      threads.emplace_back([&] { device.run(start, failed); });
+    }
+  }
+  for (const Device& device : devices) {
+    if (device.error()) return *device.error();
+  }
+  std::vector<Duration> means(devices.front().times().size());
+  for (std::size_t m = 0; m < means.size(); ++m) {
+    for (const Device& device : devices) means[m] += device.times()[m];
+    means[m] /= static_cast<std::int64_t>(devices.size());
+  }
+  return means;
+}
 
 // The mean of the faster half: other programs make runs slower, never faster, and over many runs
 // whole microseconds average out.
@@ -168,27 +204,18 @@ base::Result<Runs> read_events(const std::filesystem::path& file) {
 base::Result<Measurement> measure(const std::filesystem::path& model,
                                   std::span<const NamedShape> inputs,
                                   const MeasureOptions& options) {
-  auto scratch = Scratch::create();
+  auto scratch = ScratchFolder::create();
   if (!scratch) return scratch.error();
   std::vector<Device> devices;
   for (const auto& cores : options.devices) {
     const bool first = devices.empty();
-    devices.emplace_back(model, inputs, options, cores,
-                         first ? scratch->folder() / "profile" : std::filesystem::path());
+    devices.emplace_back(std::span(&model, 1), inputs, options, cores,
+                         first ? scratch->path() / "profile" : std::filesystem::path());
   }
-  std::barrier start(static_cast<std::ptrdiff_t>(devices.size()));
-  std::atomic<bool> failed = false;
-  {
-    std::vector<std::jthread> threads;
-    for (Device& device : devices) {
-      threads.emplace_back([&] { device.run(start, failed); });
-    }
-  }
+  const auto whole = run_together(devices);
+  if (!whole) return whole.error();
   Measurement measurement;
-  for (const Device& device : devices) {
-    if (device.error()) return *device.error();
-    measurement.whole += device.whole() / static_cast<std::int64_t>(devices.size());
-  }
+  measurement.whole = whole->front();
   const auto file = devices.front().end_profiling();
   if (!file) return file.error();
   auto runs = read_events(*file);
@@ -202,6 +229,16 @@ base::Result<Measurement> measure(const std::filesystem::path& model,
     }
   }
   return measurement;
+}
+
+base::Result<std::vector<Duration>> measure_chain(std::span<const std::filesystem::path> models,
+                                                  std::span<const NamedShape> inputs,
+                                                  const MeasureOptions& options) {
+  std::vector<Device> devices;
+  for (const auto& cores : options.devices) {
+    devices.emplace_back(models, inputs, options, cores, std::nullopt);
+  }
+  return run_together(devices);
 }
 
 std::string runtime_name() { return fmt::format("ONNX Runtime {}", Ort::GetVersionString()); }

@@ -39,6 +39,14 @@ struct Measurement {
                                                 std::span<const NamedShape> inputs,
                                                 const MeasureOptions& options);
 
+/// Runs models one after another in every round, each on what the caller and those before it give,
+/// by name: the files of a pipeline's stages, in its order. Of each, the time of Measurement::whole
+/// [models]. Inputs are those that a first run found, so that only computing is timed. Errors: as
+/// measure().
+[[nodiscard]] base::Result<std::vector<base::Duration>> measure_chain(
+    std::span<const std::filesystem::path> models, std::span<const NamedShape> inputs,
+    const MeasureOptions& options);
+
 /// "ONNX Runtime 1.30.0".
 [[nodiscard]] std::string runtime_name();
 
