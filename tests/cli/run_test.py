@@ -211,6 +211,43 @@ class RunTest(unittest.TestCase):
                       expect=2)
         self.assertIn("other sizes of dimensions", done.stderr)
 
+    def test_segments_are_the_model_in_order(self):
+        column = json.loads((self.folder / "profile.json").read_text())["columns"][0]
+        ids = [operator["id"] for operator in column["operators"]]
+        times = [operator["time_ms"] for operator in column["operators"]]
+        self.assertEqual(len(column["segments"]), 4)
+        begin = 0
+        for segment in column["segments"]:
+            self.assertEqual(segment["first"], ids[begin])
+            end = ids.index(segment["last"], begin) + 1
+            one_by_one = sum(times[begin:end])
+            self.assertGreater(one_by_one, sum(times) / 8)
+            ratio = segment["time_ms"] / one_by_one
+            self.assertTrue(0.1 < ratio < 10, ratio)
+            begin = end
+        self.assertEqual(begin, len(ids))
+
+    def test_profile_measures_as_many_segments_as_asked_for(self):
+        model = self.folder / "cut.onnx"
+        cleave("workload", "resnet", "--onnx", model)
+        profile = self.folder / "cut.json"
+        for count, expected in ((0, 0), (1, 1), (3, 3)):
+            text = cleave("profile", model, "-d", DEVICES, "--rounds", 2, "--segments", count, "-o",
+                          profile).stdout
+            segments = json.loads(profile.read_text())["columns"][0].get("segments", [])
+            self.assertEqual(len(segments), expected)
+            self.assertEqual("segment from" in text, expected > 0)
+            for segment in segments:
+                self.assertRegex(text, rf"(?m)^{segment['first']} +{segment['last']} +core ")
+        done = cleave("plan", model, "-d", DEVICES, "--profile", profile)
+        self.assertRegex(done.stderr, r"off most for the segment from '.*' to '.*', which took "
+                                      r"[0-9.]+ ms: by [+-][0-9.]+%")
+        self.assertIn("--segments", cleave("profile", model, "--segments", -1, expect=2).stderr)
+        text = profile.read_text()
+        profile.write_text(text.replace(f'"last": "{segments[0]["last"]}"', '"last": "nowhere"'))
+        done = cleave("plan", model, "-d", DEVICES, "--profile", profile, expect=2)
+        self.assertIn("the profile's segments of 'core' are not the model's operators", done.stderr)
+
     def test_profile_refuses_what_it_cannot_measure(self):
         done = cleave("profile", DEVICES, expect=2)
         self.assertIn("is no ONNX model", done.stderr)
