@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string_view>
 #include <unordered_map>
 
@@ -63,18 +64,22 @@ std::vector<onnx::StageSpec> cut_evenly(const Network& network,
   if (total.count() == 0) return segments;
   const auto placed = find_placed(network);
   const std::vector<bool> borders = find_borders(network, placed);
-  // Rounded up, so that there are no more than `count` of them.
-  const base::Duration share = (total + base::Duration(count - 1)) / count;
-  base::Duration sum{0};
-  base::Duration next{0};  // a segment begins where the sum has reached it
+  const base::Duration share = total / count;
+  base::Duration own{0};  // of the last segment so far
+  base::Duration rest = total;
   for (std::size_t i = 0; i < placed.size(); ++i) {
-    if (sum >= next && sum < total && (i == 0 || borders[i - 1])) {
+    const auto found = known.find(placed[i]->id);
+    const base::Duration time = found == known.end() ? base::Duration(0) : found->second;
+    // Nearest to a share. Less than half of one would be a segment that is mostly its own overhead.
+    const bool full = own + time / 2 >= share && own >= share / 2 && rest >= share / 2 &&
+                      std::ssize(segments) < count;
+    if (i == 0 || (full && borders[i - 1])) {
       segments.emplace_back();
-      next = share * (sum / share + 1);
+      own = base::Duration(0);
     }
     segments.back().operators.push_back(placed[i]->id);
-    const auto found = known.find(placed[i]->id);
-    if (found != known.end()) sum += found->second;
+    own += time;
+    rest -= time;
   }
   return segments;
 }
