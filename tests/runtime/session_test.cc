@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cleave/onnx/read.h"
+#include "cleave/runtime/measure.h"
 #include "onnx/models.h"
 
 namespace cleave::runtime {
@@ -181,6 +182,29 @@ TEST(SizeOf, PacksWhatIsSmallerThanAByte) {
   EXPECT_EQ(size_of(ElementType::float32, shape), 36U);
   EXPECT_EQ(size_of(ElementType::int4, shape), 5U);
   EXPECT_EQ(size_of(ElementType::float32, {}), 4U);
+}
+
+TEST_F(SessionTest, AChainIsTimedModelByModel) {
+  onnx::Drawing next;
+  next.input("y", {"batch", 3});
+  next.input("w", {2, 4});  // fits a batch of 4 alone, which only the first model's output has
+  next.output("z", {2, 3});
+  next.node("MatMul", "mix", {"w", "y"}, {"z"});
+  const std::vector<std::filesystem::path> files{folder_ / "first.onnx", folder_ / "next.onnx"};
+  std::ofstream(files[0], std::ios::binary) << doubling().bytes();
+  std::ofstream(files[1], std::ios::binary) << next.bytes();
+  const std::vector<NamedShape> shapes{{"x", {4, 3}}};
+  const MeasureOptions options{.devices = {{0}}, .threads = 1, .rounds = 3};
+  const auto times = measure_chain(files, shapes, options);
+  ASSERT_TRUE(times) << times.error().to_string();
+  ASSERT_EQ(times->size(), 2U);
+  for (const base::Duration time : *times) EXPECT_GT(time.count(), 0);
+
+  std::filesystem::remove(files[1]);
+  const auto missing = measure_chain(files, shapes, options);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, base::ErrorCode::not_found);
+  EXPECT_EQ(missing.error().place, files[1].string());
 }
 
 }  // namespace
