@@ -356,7 +356,10 @@ bool Cover::fuse(const Weights& weights, const Evaluation& evaluation, Amount th
 Cover::Outcome Cover::refute_by_share(Amount threshold, std::uint64_t& effort,
                                       const base::Deadline& deadline) {
   choose_level(threshold);
+  const auto kept = static_cast<std::ptrdiff_t>(columns_.size());
   const Evaluation evaluation = evaluate(weights_on_level(times_), threshold, effort, deadline);
+  // Sets that are heavy by their times alone would only lead column generation astray.
+  columns_.erase(columns_.begin() + kept, columns_.end());
   if (evaluation.refuted) return Outcome::refuted;
   return evaluation.stopped ? Outcome::stopped : Outcome::open;
 }

@@ -307,7 +307,7 @@ class Planner {
       switch (cover_.refute(threshold, answer_.states, effort, deadline_)) {
         case Cover::Outcome::refuted:
           raise(threshold + 1, "cover");
-          fraction_ = std::min(0.5, 2 * fraction_);
+          fraction_ = std::min(0.2, 2 * fraction_);
           break;
         case Cover::Outcome::open:
           least_open_ = threshold;
