@@ -17,7 +17,6 @@ namespace cleave::app {
 
 namespace {
 
-using hybrid::Method;
 using hybrid::Row;
 using hybrid::Setting;
 using Align = report::Table::Align;

@@ -190,7 +190,7 @@ void write_modules(const Module& module, const std::string& path,
   collect_devices(module, devices);
   if (devices.size() > 1 || path.empty()) {
     for (const auto& [name, part] : module.parts) {
-      write_modules(part, path.empty() ? name : path + "." + name, numbers, out);
+      write_modules(part, path.empty() ? name : fmt::format("{}.{}", path, name), numbers, out);
     }
     return;
   }

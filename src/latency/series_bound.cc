@@ -10,7 +10,7 @@ std::vector<Vertex> chain_of(const Relaxed& graph, const std::vector<Vertex>& pa
   std::vector<std::int32_t> gone_around(path.size() + 1, 0);  // differences
   for (Vertex v = 0; v < graph.size; ++v) {
     if (at.last[v] < 0 || at.first[v] >= at.length() || at.first[v] <= at.last[v] + 1) continue;
-    ++gone_around[static_cast<std::size_t>(at.last[v] + 1)];
+    ++gone_around[static_cast<std::size_t>(at.last[v]) + 1];
     --gone_around[static_cast<std::size_t>(at.first[v])];
   }
   std::vector<Vertex> chain;

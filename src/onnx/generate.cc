@@ -69,8 +69,8 @@ class Transformer {
     x = canvas_.add("Add", "embed/add_positions",
                     {x, canvas_.weight("embed/positions", {sequence_, hidden_}, 0, 1)});
     for (std::int64_t l = 0; l < layers_; ++l) {
-      const std::string layer = fmt::format("layer{}", l);
-      x = feed_forward(layer + "/feed_forward", attention(layer + "/attention", x));
+      x = attention(fmt::format("layer{}/attention", l), x);
+      x = feed_forward(fmt::format("layer{}/feed_forward", l), x);
     }
     canvas_.output(norm("norm", x), {batch_, sequence_, hidden_});
     return std::move(canvas_);

@@ -190,9 +190,9 @@ class Mover {
  private:
   // Whether anything has moved.
   base::Result<bool> move() {
-    const auto in = move_in();
+    auto in = move_in();
     if (!in) return in;
-    const auto out = move_out();
+    auto out = move_out();
     if (!out) return out;
     return *in || *out;
   }
@@ -210,7 +210,7 @@ class Mover {
   }
 
   base::Result<bool> move_out() {
-    const auto sent = exchange_.has_sent();
+    auto sent = exchange_.has_sent();
     if (!sent || !*sent) return sent;
     sent_ = taken_;
     auto sample = worker_.out().try_pop();

@@ -15,7 +15,6 @@ using base::Duration;
 using base::OperatorId;
 using base::TensorId;
 using model::Graph;
-using model::Phase;
 using model::Plan;
 using model::Problem;
 

@@ -13,7 +13,6 @@ namespace cleave::solve {
 using base::OperatorId;
 using model::Plan;
 using model::Problem;
-using model::Recompute;
 
 namespace {
 

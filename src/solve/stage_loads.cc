@@ -11,7 +11,6 @@ using base::DeviceId;
 using base::OperatorId;
 using base::TensorId;
 using model::DeviceLoad;
-using model::Phase;
 
 // [operators]: the stage that each is in.
 std::vector<std::size_t> stages_of(const model::Graph& graph, const model::Plan& plan) {

@@ -15,7 +15,6 @@ using model::Graph;
 using model::GraphBuilder;
 using model::OperatorSpec;
 using model::Phase;
-using model::TensorSpec;
 
 namespace {
 

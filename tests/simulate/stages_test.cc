@@ -43,6 +43,23 @@ void expect_memory_kept(const model::Problem& problem, const model::Plan& plan,
   }
 }
 
+double expected_span(const model::Plan& plan, const Timeline& timeline) {
+  return static_cast<double>(plan.objective.count()) *
+         static_cast<double>(timeline.rate.micro_batches);
+}
+
+bool streams(const Timeline& timeline) {
+  return timeline.schedule == Schedule::one_f_one_b || timeline.schedule == Schedule::two_bw ||
+         timeline.schedule == Schedule::inference;
+}
+
+// A pipeline whose second busiest stage is only a little less busy takes long to reach its rate.
+bool has_yet_to_settle(const model::Problem& problem, const model::Plan& plan,
+                       const Timeline& timeline) {
+  return problem.transfers() == model::Transfers::serial && streams(timeline) &&
+         static_cast<double>(timeline.rate.span.count()) > 1.0009 * expected_span(plan, timeline);
+}
+
 // Where transfers do not overlap: no later than the schedule's depth allows, and in steady state at
 // the objective. Where they do, the micro-batches in flight that a plan has memory for may be too
 // few to keep everything busy.
@@ -54,26 +71,25 @@ void expect_objective(const model::Problem& problem, const model::Plan& plan,
                              : timeline.micro_batches;
   const std::int64_t runs = timeline.micro_batches / n;
   EXPECT_LE(timeline.makespan, runs * (n + timeline.depth - 1) * plan.objective);
-  const bool streams = timeline.schedule == Schedule::one_f_one_b ||
-                       timeline.schedule == Schedule::two_bw ||
-                       timeline.schedule == Schedule::inference;
-  if (!streams) return;
+  if (!streams(timeline)) return;
   const auto measured = static_cast<double>(timeline.rate.span.count());
-  const double expected = static_cast<double>(plan.objective.count()) *
-                          static_cast<double>(timeline.rate.micro_batches);
+  const double expected = expected_span(plan, timeline);
   EXPECT_NEAR(measured, expected, 0.001 * expected + 1000);
 }
 
 TEST(SimulatedStages, RunAtTheirObjectiveWithinTheirMemory) {
   Tally tally;
-  for (std::uint64_t seed = 1; tally.plans < 1500; ++seed) {
+  for (std::uint64_t seed = 1; tally.plans < CLEAVE_SIMULATED_PLANS; ++seed) {
     const auto problem = support::random_stages(seed, kScale);
     if (!problem) continue;
     const auto plan = solve::solve(*problem, {});
     ASSERT_TRUE(plan.ok()) << "seed " << seed << ": " << plan.error().to_string();
     if (!plan->has_placement()) continue;
     const std::int64_t m = problem->question().stages->micro_batches;
-    const auto timeline = simulate(*problem, *plan, {.micro_batches = 840 * m});
+    auto timeline = simulate(*problem, *plan, {.micro_batches = 840 * m});
+    if (timeline.ok() && has_yet_to_settle(*problem, *plan, *timeline)) {
+      timeline = simulate(*problem, *plan, {.micro_batches = 8400 * m});
+    }
     ASSERT_TRUE(timeline.ok()) << "seed " << seed << ": " << timeline.error().to_string();
     SCOPED_TRACE("seed " + std::to_string(seed) + ", " +
                  std::string(to_string(timeline->schedule)));

@@ -163,7 +163,7 @@ void count(const Problem& problem, const model::Plan& plan, Tally& tally) {
 
 TEST(Stages, EqualBruteForce) {
   Tally tally;
-  for (std::uint64_t seed = 1; tally.problems < 1500; ++seed) {
+  for (std::uint64_t seed = 1; tally.problems < 10000; ++seed) {
     const auto problem = support::random_stages(seed);
     if (!problem) continue;
     const auto best = BruteForce(*problem).run();
