@@ -203,11 +203,7 @@ base::Result<Machine> parse_devices(std::string_view text, std::string_view name
   const Value root = (*document)->root();
   Reader in;
   in.only(root, {"format", "devices"});
-  const Value format = in.required(root, "format");
-  if (in.expect(format, Kind::string) && format.text() != kFormat) {
-    in.fail(format, fmt::format("the format is {}; this version reads {}", in_quotes(format.text()),
-                                kFormat));
-  }
+  in.format(root, kFormat);
   auto machine = read_machine(in, in.required(root, "devices"));
   if (in.failed()) return in.error();
   return *std::move(machine);

@@ -322,11 +322,7 @@ base::Result<Pipeline> parse_manifest(std::string_view text, std::string_view na
   if (!document) return document.error();
   const Value root = (*document)->root();
   Reader in;
-  const Value format = in.required(root, "format");
-  if (in.expect(format, Kind::string) && format.text() != kFormat) {
-    in.fail(format,
-            fmt::format("the format is {}; a manifest is {}", in_quotes(format.text()), kFormat));
-  }
+  in.format(root, kFormat);
   Pipeline pipeline = read_pipeline(in, root);
   if (in.failed()) return in.error();
   return pipeline;

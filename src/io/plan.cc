@@ -562,11 +562,7 @@ base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
   if (!document) return document.error();
   const Value root = (*document)->root();
   Reader in;
-  const Value format = in.required(root, "format");
-  if (in.expect(format, Kind::string) && format.text() != kFormat) {
-    in.fail(format,
-            fmt::format("the format is {}; a plan is {}", in_quotes(format.text()), kFormat));
-  }
+  in.format(root, kFormat);
   auto problem = read_problem(in, in.required(root, "problem"), graph);
   if (!problem) return in.error();
   Plan plan = read_outcome(in, root, *problem);

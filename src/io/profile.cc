@@ -110,11 +110,7 @@ void write_column(JsonWriter& out, const MeasuredColumn& column) {
 
 Profile read_profile(Reader& in, const Value& value) {
   in.only(value, {"format", "version", "model", "dimensions", "runtime", "columns"});
-  const Value format = in.required(value, "format");
-  if (in.expect(format, Kind::string) && format.text() != kFormat) {
-    in.fail(format, fmt::format("the format is {}; this version reads {}", in_quotes(format.text()),
-                                kFormat));
-  }
+  in.format(value, kFormat);
   Profile profile;
   const Value model = in.required(value, "model");
   in.only(model, {"file", "checksum"});

@@ -78,6 +78,14 @@ void Reader::only(const Value& object, std::initializer_list<std::string_view> k
   }
 }
 
+void Reader::format(const Value& object, std::string_view known) {
+  const Value name = required(object, "format");
+  if (expect(name, Kind::string) && name.text() != known) {
+    fail(name,
+         fmt::format("the format is {}; this version reads {}", in_quotes(name.text()), known));
+  }
+}
+
 bool Reader::expect(const Value& value, Kind kind) {
   if (failed()) return false;
   if (value.kind() == kind) return true;

@@ -31,6 +31,8 @@ class Reader {
   std::optional<Value> optional(const Value& object, std::string_view key);
   /// A fault where the object has a field that is not among the known ones.
   void only(const Value& object, std::initializer_list<std::string_view> known);
+  /// A fault where the object's field `format` is absent or another than the one that is known.
+  void format(const Value& object, std::string_view known);
   /// A fault where the value is of another kind. Returns whether all is well so far.
   bool expect(const Value& value, Kind kind);
 

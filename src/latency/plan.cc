@@ -267,6 +267,7 @@ class Planner {
     if (!progress_) return;
     base::Progress now;
     now.seconds = deadline_.elapsed_seconds();
+    now.effort = answer_.states;
     if (placed()) now.incumbent = answer_.objective;
     now.lower_bound = answer_.bound.value;
     now.phase = "latency";

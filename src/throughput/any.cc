@@ -293,8 +293,8 @@ class Planner {
     }
   }
 
-  // The same with weights that column generation finds. A threshold that takes more than `patience`
-  // is left for one nearer to the bound; after the second, for the next round.
+  // The same, step by step, with weights that column generation finds. A threshold that takes more
+  // than `patience` is left for one nearer to the bound; after the second, for the next round.
   void raise_by_covers(std::uint64_t patience) {
     int given_up = 0;
     while (open() && given_up < 2) {
@@ -307,13 +307,13 @@ class Planner {
       switch (cover_.refute(threshold, answer_.states, effort, deadline_)) {
         case Cover::Outcome::refuted:
           raise(threshold + 1, "cover");
-          fraction_ = std::min(0.2, 2 * fraction_);
+          fraction_ = std::min(kFarthestStep, 2 * fraction_);
           break;
         case Cover::Outcome::open:
           least_open_ = threshold;
           break;
         case Cover::Outcome::stopped:
-          fraction_ = std::max(0.03, fraction_ / 2);
+          fraction_ = std::max(kNearestStep, fraction_ / 2);
           ++given_up;
           break;
       }
@@ -366,6 +366,10 @@ class Planner {
   // One part in so many of the bound is what is worth another bisection.
   static constexpr Amount kSharePrecision = 100;
   static constexpr Amount kCoverPrecision = 20000;
+  // Shares of the way from the bound to what is open. Weights that refute a near threshold are a
+  // good start for the next.
+  static constexpr double kFarthestStep = 0.2;
+  static constexpr double kNearestStep = 0.03;
 
   const model::Problem& problem_;
   const Contracted& graph_;
@@ -378,7 +382,8 @@ class Planner {
   Cover cover_;
   std::uint64_t rounds_ = 0;
   bool exhausted_ = false;
-  double fraction_ = 0.2;   // of the way from the bound to what is open, for the next threshold
+  double fraction_ =
+      kFarthestStep;        // of the way from the bound to what is open, for the next threshold
   Duration shared_for_{0};  // objective for which fair shares were tried
   Amount least_unfair_ = std::numeric_limits<Amount>::max();  // not refuted by fair shares
   Amount least_open_ = std::numeric_limits<Amount>::max();    // not refuted by any weights

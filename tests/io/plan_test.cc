@@ -247,7 +247,7 @@ TEST(Plan, WhatIsWrongIsNamed) {
       plan_to_json(example_problem(file), example_plan(), example_provenance(file));
   const std::vector<Change> changes = {
       {"another format", "cleave.plan/1", "cleave.plan/9", "p, /format",
-       "the format is 'cleave.plan/9'; a plan is cleave.plan/1"},
+       "the format is 'cleave.plan/9'; this version reads cleave.plan/1"},
       {"another graph", "sha256:", "sha256:0", "p, /problem/graph/checksum",
        "the plan was made for a graph with checksum 'sha256:0"},
       {"an unknown status", "\"feasible\"", "\"fine\"", "p, /status",

@@ -25,5 +25,25 @@ TEST(Plan, IsOptimalOnSmallProblems) {
                   });
 }
 
+// A history by effort needs the effort of every step.
+TEST(Plan, ReportsItsEffort) {
+  std::uint64_t last = 0;
+  expect_no_fault(
+      50,
+      [&](const model::Problem& problem, std::optional<Duration>) -> std::optional<std::string> {
+        std::uint64_t before = 0;
+        bool fell = false;
+        const Answer answer = plan(problem, {}, [&](const base::Progress& now) {
+          fell = fell || now.effort < before;
+          before = now.effort;
+        });
+        last = std::max(last, before);
+        if (fell) return "the effort fell";
+        if (before > answer.states) return "more effort on the way than in all";
+        return std::nullopt;
+      });
+  EXPECT_GT(last, 0U);
+}
+
 }  // namespace
 }  // namespace cleave::latency
