@@ -231,7 +231,8 @@ int run(Arguments& arguments) {
   const int count = runtime::Processes::announced_count();
   const auto stage = static_cast<std::size_t>(runtime::Processes::announced_rank());
   if (static_cast<std::size_t>(count) != folder->pipeline.stages.size()) {
-    if (stage > 0) return kBadInput;  // one sentence is enough
+    // One sentence is enough. A second failure would have mpirun stop the process that says it.
+    if (stage > 0) return kDone;
     return fail(base::bad_input(fmt::format("there are {0} stages and {1} processes; start it with "
                                             "mpirun -n {0}, or without mpirun",
                                             folder->pipeline.stages.size(), count),
