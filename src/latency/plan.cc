@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "cleave/bounds/standing.h"
 #include "cleave/latency/latency.h"
 #include "cleave/reduce/contract.h"
 #include "latency/annealing.h"
@@ -18,7 +19,6 @@
 namespace cleave::latency {
 namespace {
 
-using base::StopReason;
 using model::PlanStatus;
 
 constexpr std::size_t kMaxRandomOrders = 8;
@@ -37,8 +37,7 @@ class Planner {
           const base::ProgressSink& progress)
       : problem_(problem),
         limits_(limits),
-        progress_(progress),
-        deadline_(limits),
+        standing_(limits, progress, "latency"),
         relaxed_(problem),
         layout_(problem) {}
 
@@ -50,38 +49,17 @@ class Planner {
     bound_by_series(paths);
     bound_by_paths(paths);
     start_with_one_call();
-    for (int round = 0; round < kMaxRounds && !done(); ++round) {
+    for (int round = 0; round < kMaxRounds && standing_.open(); ++round) {
       exhaust_round(round);
-      if (done() || work_of(round) > kMaxWork) break;
+      if (!standing_.open() || work_of(round) > kMaxWork) break;
       anneal_round(round);
     }
-    conclude();
-    return std::move(answer_);
+    return conclude();
   }
 
  private:
-  [[nodiscard]] bool placed() const { return best_.has_value(); }
-  [[nodiscard]] Amount value() const { return placed() ? answer_.objective.count() : kNever; }
-
-  // Whether nothing is left to do, or no means to do it.
-  bool done() {
-    if (exhausted_ || (placed() && answer_.bound.value >= answer_.objective)) return true;
-    if (placed()) {
-      const auto gap = static_cast<double>((answer_.objective - answer_.bound.value).count());
-      if (gap <= limits_.gap * static_cast<double>(answer_.objective.count())) {
-        answer_.stop = StopReason::gap;
-        return true;
-      }
-    }
-    if (deadline_.reached()) {
-      answer_.stop = deadline_.reason();
-      return true;
-    }
-    if (answer_.states >= limits_.states) {
-      answer_.stop = StopReason::states;
-      return true;
-    }
-    return false;
+  [[nodiscard]] Amount value() const {
+    return standing_.placed() ? standing_.objective().count() : Relaxed::kNever;
   }
 
   void try_assignment(Assignment assignment) {
@@ -90,18 +68,10 @@ class Planner {
   }
 
   void take(const Assignment& assignment, Duration makespan) {
-    if (placed() && makespan >= answer_.objective) return;
-    best_ = assignment;
-    answer_.objective = makespan;
-    tell();
+    if (standing_.improve(makespan)) best_ = assignment;
   }
 
-  void raise(Amount bound, std::string_view method) {
-    if (placed()) bound = std::min(bound, answer_.objective.count());
-    if (bound <= answer_.bound.value.count()) return;
-    answer_.bound = model::Bound{Duration(bound), std::string(method)};
-    tell();
-  }
+  void raise(Amount bound, std::string_view method) { standing_.raise(Duration(bound), method); }
 
   // Everything on its fastest pool.
   void try_pools() {
@@ -127,11 +97,12 @@ class Planner {
     base::Random random(limits_.seed);
     for (std::size_t method = 0; method < OrderSplit::kNumMethods + kMaxRandomOrders; ++method) {
       for (const bool reversed : {false, true}) {
-        if (done()) return;
-        const auto order = splitter.order(method, reversed, random, deadline_);
+        if (!standing_.open()) return;
+        const auto order = splitter.order(method, reversed, random, standing_.deadline());
         if (order.empty()) return;
         Assignment assignment = blank();
-        assignment.slot_of = splitter.split(order, layout_.clock(), answer_.states, deadline_);
+        assignment.slot_of =
+            splitter.split(order, layout_.clock(), standing_.states(), standing_.deadline());
         if (!assignment.slot_of.empty()) try_assignment(std::move(assignment));
       }
     }
@@ -140,7 +111,7 @@ class Planner {
   void bound_by_series(const std::vector<std::vector<Vertex>>& paths) {
     std::vector<std::vector<Vertex>> chains;
     for (const auto& path : paths) {
-      if (done()) return;
+      if (!standing_.open()) return;
       auto chain = chain_of(relaxed_, path);
       if (chain.empty() || chain.size() * chain.size() > kMaxChainWork / relaxed_.size) continue;
       if (std::find(chains.begin(), chains.end(), chain) != chains.end()) continue;
@@ -151,10 +122,10 @@ class Planner {
 
   void bound_by_paths(const std::vector<std::vector<Vertex>>& paths) {
     for (const auto& path : paths) {
-      if (done()) return;
+      if (!standing_.open()) return;
       if (path.size() > kMaxPath) continue;
       PathBound bound(relaxed_, path);
-      raise(bound.raise(value(), answer_.states, deadline_), "path");
+      raise(bound.raise(value(), standing_.states(), standing_.deadline()), "path");
       try_pieces(bound.pieces());
     }
   }
@@ -192,18 +163,19 @@ class Planner {
 
   // What is best with one call an accelerator is a plan with several as well, and found sooner.
   void start_with_one_call() {
-    if (problem_.slots() == 1 || relaxed_.size <= kMaxExhausted || done()) return;
+    if (problem_.slots() == 1 || relaxed_.size <= kMaxExhausted || !standing_.open()) return;
     model::Question question = problem_.question();
     question.placement = model::PlacementRule::contiguous;
     const auto narrower =
         model::Problem::create(problem_.shared_graph(), problem_.machine(), std::move(question));
     if (!narrower) return;
     base::Limits limits = limits_;
-    limits.time = std::chrono::duration<double>(deadline_.remaining_seconds() / 2);
-    limits.states = (limits_.states - answer_.states) / 2;
-    Planner planner(*narrower, limits, {});
-    answer_.states += planner.run().states;
-    if (!planner.placed()) return;
+    limits.time = std::chrono::duration<double>(standing_.deadline().remaining_seconds() / 2);
+    limits.states = standing_.states_left() / 2;
+    const base::ProgressSink silent;
+    Planner planner(*narrower, limits, silent);
+    standing_.states() += planner.run().states;
+    if (!planner.best_) return;
     Assignment assignment = *planner.best_;
     for (SlotId& slot : assignment.slot_of) {
       slot = layout_.clock().first_slot(planner.layout_.clock().device(slot));
@@ -221,30 +193,30 @@ class Planner {
   void exhaust_round(int round) {
     if (relaxed_.size > kMaxExhausted) return;
     const Exhaustion found =
-        exhaust(problem_, placed() ? answer_.objective : base::kMaxDuration, answer_.bound.value,
-                std::min(kExhaustStates << round, limits_.states - answer_.states), deadline_);
-    answer_.states += found.states;
+        exhaust(problem_, standing_.placed() ? standing_.objective() : base::kMaxDuration,
+                standing_.bound(), std::min(kExhaustStates << round, standing_.states_left()),
+                standing_.deadline());
+    standing_.states() += found.states;
     if (found.best) take(*found.best, found.makespan);
-    exhausted_ = found.complete;
-    if (exhausted_ && placed()) raise(answer_.objective.count(), "exhaustion");
+    if (found.complete) standing_.exhaust();
   }
 
   void anneal_round(int round) {
-    if (!placed()) return;
+    if (!standing_.placed()) return;
     const auto threads = static_cast<std::size_t>(std::max(1, limits_.threads));
     std::vector<Assignment> found(threads);
     std::vector<Duration> makespans(threads, base::kMaxDuration);
     std::vector<std::uint64_t> efforts(threads, 0);
     Annealing how;
-    how.moves = std::min(moves_of(round), limits_.states - answer_.states);
-    how.enough = answer_.bound.value;
+    how.moves = std::min(moves_of(round), standing_.states_left());
+    how.enough = standing_.bound();
     how.heat = kHeats[static_cast<std::size_t>(round) % kHeats.size()];
     const auto work = [&](std::size_t thread) {
       Layout layout(problem_);
       if (!layout.start(*best_)) return;
       Annealing mine = how;
       mine.seed = limits_.seed + 1000003 * static_cast<std::uint64_t>(round) + 7919 * thread;
-      found[thread] = anneal(layout, mine, efforts[thread], deadline_);
+      found[thread] = anneal(layout, mine, efforts[thread], standing_.deadline());
       if (layout.start(found[thread])) makespans[thread] = layout.makespan();
     };
     std::vector<std::thread> others;
@@ -252,7 +224,7 @@ class Planner {
     work(0);
     for (std::thread& other : others) other.join();
     for (std::size_t thread = 0; thread < threads; ++thread) {
-      answer_.states += efforts[thread];
+      standing_.states() += efforts[thread];
       if (makespans[thread] < base::kMaxDuration) take(found[thread], makespans[thread]);
     }
   }
@@ -263,51 +235,23 @@ class Planner {
     return assignment;
   }
 
-  void tell() const {
-    if (!progress_) return;
-    base::Progress now;
-    now.seconds = deadline_.elapsed_seconds();
-    now.effort = answer_.states;
-    if (placed()) now.incumbent = answer_.objective;
-    now.lower_bound = answer_.bound.value;
-    now.phase = "latency";
-    progress_(now);
-  }
-
-  void conclude() {
-    if (exhausted_ && !placed()) {
-      answer_.status = PlanStatus::infeasible;
-      answer_.reason =
-          "every placement breaks a device's memory limit or puts an operator where it may not be "
-          "(proven by exhausting them)";
-      answer_.stop = StopReason::finished;
-      return;
-    }
-    if (!placed()) {
-      answer_.status = PlanStatus::none;
-      answer_.reason = "a limit was reached before any plan was found";
-      return;
-    }
-    const bool closed = answer_.bound.value == answer_.objective;
-    answer_.status = closed ? PlanStatus::optimal : PlanStatus::feasible;
-    if (closed) answer_.stop = StopReason::finished;
+  [[nodiscard]] Answer conclude() {
+    Answer answer;
+    standing_.conclude(answer);
+    if (!best_) return answer;
     for (const SlotId slot : best_->slot_of) {
-      answer_.placement.push_back(layout_.clock().device(slot));
+      answer.placement.push_back(layout_.clock().device(slot));
     }
-    answer_.stages = layout_.clock().stages(best_->slot_of, best_->ranks);
+    answer.stages = layout_.clock().stages(best_->slot_of, best_->ranks);
+    return answer;
   }
-
-  static constexpr Amount kNever = Relaxed::kNever;
 
   const model::Problem& problem_;
   const base::Limits& limits_;
-  const base::ProgressSink& progress_;
-  base::Deadline deadline_;
+  bounds::Standing standing_;
   Relaxed relaxed_;
   Layout layout_;
   std::optional<Assignment> best_;
-  bool exhausted_ = false;
-  Answer answer_;
 };
 
 }  // namespace

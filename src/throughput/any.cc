@@ -12,6 +12,7 @@
 #include "cleave/bounds/cover.h"
 #include "cleave/bounds/node_cuts.h"
 #include "cleave/bounds/path_pricing.h"
+#include "cleave/bounds/standing.h"
 #include "cleave/cost/loads.h"
 #include "cleave/cost/unit_graph.h"
 #include "cleave/reduce/contract.h"
@@ -23,7 +24,6 @@ namespace cleave::throughput {
 namespace {
 
 using base::Duration;
-using base::StopReason;
 using bounds::Cover;
 using model::PlanStatus;
 using reduce::Amount;
@@ -83,11 +83,9 @@ class Planner {
       : problem_(problem),
         graph_(graph),
         limits_(limits),
-        progress_(progress),
-        deadline_(limits),
+        standing_(limits, progress, "search without contiguity"),
         units_(problem),
         cover_(merged) {
-    answer_.bound.method = "none";
     for (std::size_t d = 0; d < problem.machine().num_devices(); ++d) {
       kind_of_.push_back(problem.kind_of(base::DeviceId(d)).index());
     }
@@ -96,41 +94,21 @@ class Planner {
   Answer run() {
     start_from_contiguous();
     prepare_to_deal();
-    raise(cover_.work(), "work");
+    standing_.raise(Duration(cover_.work()), "work");
     raise_by_nodes();
-    for (int round = 0; open(); round = std::min(round + 1, kMaxDoublings)) {
+    for (int round = 0; standing_.open(); round = std::min(round + 1, kMaxDoublings)) {
       anneal_round(round);
-      if (open()) exhaust_round(round);
-      if (open()) cover_round(round);
+      if (standing_.open()) exhaust_round(round);
+      if (standing_.open()) cover_round(round);
       ++rounds_;
     }
-    conclude();
-    return std::move(answer_);
+    Answer answer;
+    standing_.conclude(answer);
+    answer.placement = std::move(best_);
+    return answer;
   }
 
  private:
-  [[nodiscard]] bool placed() const { return !answer_.placement.empty(); }
-
-  // Whether there is something to do and leave to do it; if not, says why.
-  bool open() {
-    if (exhausted_ || (placed() && answer_.bound.value == answer_.objective)) return false;
-    if (deadline_.reached()) {
-      answer_.stop = deadline_.reason();
-    } else if (answer_.states >= limits_.states) {
-      answer_.stop = StopReason::states;
-    } else if (placed() && static_cast<double>((answer_.objective - answer_.bound.value).count()) <=
-                               limits_.gap * static_cast<double>(answer_.objective.count())) {
-      answer_.stop = StopReason::gap;
-    } else {
-      return true;
-    }
-    return false;
-  }
-
-  [[nodiscard]] std::uint64_t states_left() const {
-    return limits_.states - std::min(limits_.states, answer_.states);
-  }
-
   void start_from_contiguous() {
     base::Limits share = limits_;
     share.gap = 0;
@@ -139,7 +117,7 @@ class Planner {
       share.states = limits_.states / kContiguousStates;
     }
     Answer contiguous = plan_contiguous(problem_, share);
-    answer_.states += contiguous.states;
+    standing_.states() += contiguous.states;
     if (!contiguous.placement.empty()) {
       take(std::move(contiguous.placement), contiguous.objective);
     }
@@ -156,7 +134,7 @@ class Planner {
     }
     order_ = bounds::PathPricing::narrow_order(
         graph_, static_cast<std::size_t>(pays - graph_.kind_weights.begin()));
-    if (!placed()) return;
+    if (!standing_.placed()) return;
     AnnealingResult start{incumbent_on(units_), 0};
     descend_from(start);
     keep(start);
@@ -172,7 +150,7 @@ class Planner {
     }
     Dealing dealing = measure(graph_, kind_of_, std::move(device_of));
     Resplit resplit(graph_, order_);
-    descend(kind_of_, resplit, dealing, result.moves, deadline_);
+    descend(kind_of_, resplit, dealing, result.moves, standing_.deadline());
     for (std::size_t v = 0; v < graph_.num_nodes; ++v) {
       const auto unit = units_.unit_of(graph_.members[v].front());
       result.best->device_of[unit.index()] = base::DeviceId(std::size_t{dealing.device_of[v]});
@@ -181,7 +159,7 @@ class Planner {
   }
 
   void keep(const AnnealingResult& result) {
-    answer_.states += result.moves;
+    standing_.states() += result.moves;
     if (result.best) take(units_.expand(result.best->device_of), result.best->objective);
   }
 
@@ -189,10 +167,10 @@ class Planner {
   void raise_by_nodes() {
     Amount sum = 0;
     for (std::size_t p = 0; p < graph_.phases; ++p) {
-      const Amount known = graph_.phases == 1 ? answer_.bound.value.count() : 0;
-      sum += bounds::least_load_of_a_node(graph_, p, known, deadline_);
+      const Amount known = graph_.phases == 1 ? standing_.bound().count() : 0;
+      sum += bounds::least_load_of_a_node(graph_, p, known, standing_.deadline());
     }
-    raise(sum, "heaviest group");
+    standing_.raise(Duration(sum), "heaviest group");
   }
 
   // Runs from the incumbent and from random placements, one a thread, over the units themselves
@@ -201,16 +179,17 @@ class Planner {
     constexpr std::array kDear = {1.0, 0.25, 0.1, 0.03};
     const auto threads = static_cast<std::size_t>(std::max(1, limits_.threads));
     std::vector<AnnealingResult> results(threads);
-    const std::uint64_t moves = std::min((kMovesPerUnit * units_.size()) << round,
-                                         std::max<std::uint64_t>(1, states_left() / threads));
+    const std::uint64_t moves =
+        std::min((kMovesPerUnit * units_.size()) << round,
+                 std::max<std::uint64_t>(1, standing_.states_left() / threads));
     const auto anneal_run = [&](std::size_t i) {
       const std::uint64_t number = rounds_ * threads + i;
       AnnealingRun task;
       task.moves = moves;
       task.seed = limits_.seed + number;
       task.warmth = 0.1;
-      if (!placed()) {
-        results[i] = anneal(units_, task, deadline_);
+      if (!standing_.placed()) {
+        results[i] = anneal(units_, task, standing_.deadline());
         return;
       }
       const Assignment best = incumbent_on(units_);
@@ -220,7 +199,7 @@ class Planner {
         task.start = incumbent_on(fused);
         task.warmth = 0.01;
       }
-      results[i] = anneal(fused, task, deadline_);
+      results[i] = anneal(fused, task, standing_.deadline());
       if (results[i].best) spread(fused, *results[i].best);
     };
     const auto run = [&](std::size_t i) {
@@ -237,10 +216,10 @@ class Planner {
 
   [[nodiscard]] Assignment incumbent_on(const cost::UnitGraph& units) const {
     Assignment assignment;
-    assignment.objective = answer_.objective;
+    assignment.objective = standing_.objective();
     for (std::size_t u = 0; u < units.size(); ++u) {
       const auto first = units.operators(cost::UnitId(u)).front();
-      assignment.device_of.push_back(answer_.placement[first.index()]);
+      assignment.device_of.push_back(best_[first.index()]);
     }
     return assignment;
   }
@@ -257,10 +236,12 @@ class Planner {
 
   void exhaust_round(int round) {
     if (graph_.num_nodes > kMaxExhaustedNodes) return;
-    const Amount below = placed() ? answer_.objective.count() : base::kMaxDuration.count();
-    const Exhaustion found = exhaust(problem_, graph_, below, answer_.bound.value.count(),
-                                     std::min(kExhaustStates << round, states_left()), deadline_);
-    answer_.states += found.states;
+    const Amount below =
+        standing_.placed() ? standing_.objective().count() : base::kMaxDuration.count();
+    const Exhaustion found =
+        exhaust(problem_, graph_, below, standing_.bound().count(),
+                std::min(kExhaustStates << round, standing_.states_left()), standing_.deadline());
+    standing_.states() += found.states;
     if (found.device_of) {
       model::Placement placement(problem_.graph().num_operators());
       for (std::size_t v = 0; v < graph_.num_nodes; ++v) {
@@ -270,25 +251,28 @@ class Planner {
       }
       take(std::move(placement), Duration(found.objective));
     }
-    exhausted_ = found.complete;
-    if (exhausted_ && placed()) raise(answer_.objective.count(), "exhaustion");
+    if (found.complete) standing_.exhaust();
   }
 
   void cover_round(int round) {
-    if (limits_.memory < kCoverTables || !placed()) return;
-    if (std::exchange(shared_for_, answer_.objective) != answer_.objective) raise_by_shares();
+    if (limits_.memory < kCoverTables || !standing_.placed()) return;
+    const Duration objective = standing_.objective();
+    if (std::exchange(shared_for_, objective) != objective) raise_by_shares();
     raise_by_covers((kCoverEffortPerNode * graph_.num_nodes) << round);
   }
 
   // Bisects between the bound and the least threshold that fair shares do not refute.
   void raise_by_shares() {
-    while (open()) {
-      const Amount low = answer_.bound.value.count();
-      const Amount high = std::min(answer_.objective.count(), least_unfair_);
+    while (standing_.open()) {
+      const Amount low = standing_.bound().count();
+      const Amount high = std::min(standing_.objective().count(), least_unfair_);
       if (high - low <= low / kSharePrecision) return;
       const Amount threshold = low + (high - low) / 2;
-      const auto outcome = cover_.refute_by_share(threshold, answer_.states, deadline_);
-      if (outcome == Cover::Outcome::refuted) raise(threshold + 1, "fair share");
+      const auto outcome =
+          cover_.refute_by_share(threshold, standing_.states(), standing_.deadline());
+      if (outcome == Cover::Outcome::refuted) {
+        standing_.raise(Duration(threshold + 1), "fair share");
+      }
       if (outcome == Cover::Outcome::open) least_unfair_ = threshold;
     }
   }
@@ -297,16 +281,16 @@ class Planner {
   // than `patience` is left for one nearer to the bound; after the second, for the next round.
   void raise_by_covers(std::uint64_t patience) {
     int given_up = 0;
-    while (open() && given_up < 2) {
-      const Amount low = answer_.bound.value.count();
-      const Amount high = std::min(answer_.objective.count(), least_open_);
+    while (standing_.open() && given_up < 2) {
+      const Amount low = standing_.bound().count();
+      const Amount high = std::min(standing_.objective().count(), least_open_);
       if (high - low <= low / kCoverPrecision) return;
       const auto step = static_cast<Amount>(static_cast<double>(high - low) * fraction_);
       const Amount threshold = std::min(low + step, high - 1);
-      const std::uint64_t effort = answer_.states + std::min(patience, states_left());
-      switch (cover_.refute(threshold, answer_.states, effort, deadline_)) {
+      const std::uint64_t effort = standing_.states() + std::min(patience, standing_.states_left());
+      switch (cover_.refute(threshold, standing_.states(), effort, standing_.deadline())) {
         case Cover::Outcome::refuted:
-          raise(threshold + 1, "cover");
+          standing_.raise(Duration(threshold + 1), "cover");
           fraction_ = std::min(kFarthestStep, 2 * fraction_);
           break;
         case Cover::Outcome::open:
@@ -321,46 +305,7 @@ class Planner {
   }
 
   void take(model::Placement placement, Duration objective) {
-    if (placed() && objective >= answer_.objective) return;
-    answer_.placement = std::move(placement);
-    answer_.objective = objective;
-    tell();
-  }
-
-  void raise(Amount value, std::string_view method) {
-    if (placed()) value = std::min(value, answer_.objective.count());
-    if (value <= answer_.bound.value.count()) return;
-    answer_.bound = model::Bound{Duration(value), std::string(method)};
-    tell();
-  }
-
-  void tell() const {
-    if (!progress_) return;
-    base::Progress now;
-    now.seconds = deadline_.elapsed_seconds();
-    now.effort = answer_.states;
-    if (placed()) now.incumbent = answer_.objective;
-    now.lower_bound = answer_.bound.value;
-    now.phase = "search without contiguity";
-    progress_(now);
-  }
-
-  void conclude() {
-    if (exhausted_ && !placed()) {
-      answer_.status = PlanStatus::infeasible;
-      answer_.reason =
-          "every placement breaks a device's memory limit or puts an operator where it may not be "
-          "(proven by exhausting them)";
-      answer_.stop = StopReason::finished;
-    } else if (!placed()) {
-      answer_.status = PlanStatus::none;
-      answer_.reason = "a limit was reached before any placement was found";
-    } else if (answer_.bound.value == answer_.objective) {
-      answer_.status = PlanStatus::optimal;
-      answer_.stop = StopReason::finished;
-    } else {
-      answer_.status = PlanStatus::feasible;
-    }
+    if (standing_.improve(objective)) best_ = std::move(placement);
   }
 
   // One part in so many of the bound is what is worth another bisection.
@@ -374,20 +319,18 @@ class Planner {
   const model::Problem& problem_;
   const Contracted& graph_;
   const base::Limits& limits_;
-  const base::ProgressSink& progress_;
-  base::Deadline deadline_;
+  bounds::Standing standing_;
+  model::Placement best_;  // empty: none found
   cost::UnitGraph units_;
   std::vector<std::size_t> kind_of_;  // [devices]
   std::vector<reduce::Node> order_;   // for dealing anew; empty: not done
   Cover cover_;
   std::uint64_t rounds_ = 0;
-  bool exhausted_ = false;
   double fraction_ =
       kFarthestStep;        // of the way from the bound to what is open, for the next threshold
   Duration shared_for_{0};  // objective for which fair shares were tried
   Amount least_unfair_ = std::numeric_limits<Amount>::max();  // not refuted by fair shares
   Amount least_open_ = std::numeric_limits<Amount>::max();    // not refuted by any weights
-  Answer answer_;
 };
 
 }  // namespace

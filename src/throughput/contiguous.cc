@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "cleave/bounds/standing.h"
 #include "cleave/reduce/contract.h"
 #include "throughput/phase_search.h"
 #include "throughput/running_set.h"
@@ -48,9 +49,10 @@ class Planner {
  public:
   Planner(const model::Problem& problem, const Contracted& graph, const base::Limits& limits,
           const base::ProgressSink& progress)
-      : problem_(problem), graph_(graph), limits_(limits), progress_(progress), deadline_(limits) {
-    answer_.bound.method = "none";
-  }
+      : problem_(problem),
+        graph_(graph),
+        limits_(limits),
+        standing_(limits, progress, "contiguous search") {}
 
   Answer run() {
     if (graph_.phases == 1) {
@@ -58,13 +60,18 @@ class Planner {
     } else {
       run_gpipe();
     }
-    answer_.states = effort_;
-    return std::move(answer_);
+    Answer answer;
+    standing_.conclude(answer);
+    answer.placement = std::move(best_);
+    if (answer.status == PlanStatus::infeasible) {
+      answer.reason = explain_infeasible(problem_, graph_, limits_, standing_.deadline());
+    }
+    return answer;
   }
 
  private:
   void run_single() {
-    PhaseSearch search(graph_, limits_, deadline_, effort_);
+    PhaseSearch search(graph_, limits_, standing_.deadline(), standing_.states());
     const auto report = [&](const PhaseSearch::Result& result) {
       take_bound(result.lower_bound, result.method);
       if (result.best) take_incumbent(result.best->chain, result.best->value);
@@ -81,7 +88,7 @@ class Planner {
   // backward load. B* falls as A rises, so an interval [a1, a2] of caps holds nothing better than
   // a1 + B*(a2); intervals are split until no one can beat the incumbent.
   void run_gpipe() {
-    PhaseSearch search(graph_, limits_, deadline_, effort_);
+    PhaseSearch search(graph_, limits_, standing_.deadline(), standing_.states());
     const Amount top = largest_load(graph_);
     struct Interval {
       Amount low, high;       // caps on the forward load
@@ -105,7 +112,7 @@ class Planner {
       return otherwise;
     };
     const auto best = [&] {
-      return answer_.placement.empty() ? 2 * top + 1 : answer_.objective.count();
+      return standing_.placed() ? standing_.objective().count() : 2 * top + 1;
     };
     while (!open.empty() && stop == StopReason::finished) {
       const auto at = std::min_element(open.begin(), open.end(), [](const auto& a, const auto& b) {
@@ -141,16 +148,11 @@ class Planner {
         stop = StopReason::gap;
       }
       take_bound(bound_of_open(best()), kIntervals);
-      const double gap =
-          static_cast<double>(answer_.objective.count() - answer_.bound.value.count());
-      if (!open.empty() && !answer_.placement.empty() &&
-          gap <= limits_.gap * static_cast<double>(answer_.objective.count())) {
-        stop = StopReason::gap;
-      }
+      if (!open.empty() && standing_.within_gap()) stop = StopReason::gap;
     }
     if (!infeasible) take_bound(bound_of_open(best()), kIntervals);
-    finish(stop, infeasible ||
-                     (open.empty() && answer_.placement.empty() && stop == StopReason::finished));
+    finish(stop,
+           infeasible || (open.empty() && !standing_.placed() && stop == StopReason::finished));
   }
 
   void take_gpipe(const Chain& chain) {
@@ -166,53 +168,24 @@ class Planner {
   }
 
   void take_incumbent(const Chain& chain, Amount value) {
-    if (!answer_.placement.empty() && answer_.objective.count() <= value) return;
-    answer_.placement = reduce::expand(problem_, graph_, chain);
-    answer_.objective = Duration(value);
-    tell();
+    if (!standing_.improve(Duration(value))) return;
+    best_ = reduce::expand(problem_, graph_, chain);
   }
 
   void take_bound(Amount value, std::string_view method) {
-    if (!answer_.placement.empty()) value = std::min(value, answer_.objective.count());
-    if (value <= answer_.bound.value.count()) return;
-    answer_.bound = model::Bound{Duration(value), std::string(method)};
-    tell();
-  }
-
-  void tell() const {
-    if (!progress_) return;
-    base::Progress now;
-    now.seconds = deadline_.elapsed_seconds();
-    now.effort = effort_;
-    if (!answer_.placement.empty()) now.incumbent = answer_.objective;
-    now.lower_bound = answer_.bound.value;
-    now.phase = "contiguous search";
-    progress_(now);
+    standing_.raise(Duration(value), method);
   }
 
   void finish(StopReason stop, bool infeasible) {
-    answer_.stop = stop;
-    if (infeasible) {
-      answer_.status = PlanStatus::infeasible;
-      answer_.reason = explain_infeasible(problem_, graph_, limits_, deadline_);
-    } else if (answer_.placement.empty()) {
-      answer_.status = PlanStatus::none;
-      answer_.reason = "a limit was reached before any contiguous placement was found";
-    } else if (answer_.objective == answer_.bound.value) {
-      answer_.status = PlanStatus::optimal;
-      answer_.stop = StopReason::finished;
-    } else {
-      answer_.status = PlanStatus::feasible;
-    }
+    standing_.stop(stop);
+    if (infeasible) standing_.exhaust();
   }
 
   const model::Problem& problem_;
   const Contracted& graph_;
   const base::Limits& limits_;
-  const base::ProgressSink& progress_;
-  base::Deadline deadline_;
-  std::uint64_t effort_ = 0;
-  Answer answer_;
+  bounds::Standing standing_;
+  model::Placement best_;  // empty: none found
 };
 
 }  // namespace
