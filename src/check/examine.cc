@@ -109,24 +109,20 @@ void compute_loads(const Problem& problem, const Placement& placement, Verdict& 
 Verdict examine(const Problem& problem, const Placement& placement) {
   Verdict verdict;
   Violations& violations = verdict.violations;
-  std::size_t known = 0;
-  const auto finish = [&](Rule rule) {
-    if (violations.size() > known) verdict.broken.push_back(rule);
-    known = violations.size();
-  };
+  BrokenRules broken(verdict);
   const bool placed = everywhere_placed(problem, placement, violations);
-  finish(Rule::placed);
+  broken.close(Rule::placed);
   if (!placed) return verdict;
   compute_loads(problem, placement, verdict);
   check_allowed(problem, placement, violations);
-  finish(Rule::allowed);
+  broken.close(Rule::allowed);
   check_colocation(problem, placement, violations);
-  finish(Rule::colocation);
+  broken.close(Rule::colocation);
   check_memory(problem, verdict.devices, violations);
-  finish(Rule::memory);
+  broken.close(Rule::memory);
   if (problem.question().placement == model::PlacementRule::contiguous) {
     check_contiguity(problem, placement, violations);
-    finish(Rule::contiguity);
+    broken.close(Rule::contiguity);
   }
   return verdict;
 }

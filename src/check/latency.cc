@@ -195,28 +195,24 @@ void compute_times(const Problem& problem, const std::vector<Stage>& stages, Ver
 Verdict examine(const Problem& problem, const std::vector<Stage>& stages) {
   Verdict verdict;
   Violations& violations = verdict.violations;
-  std::size_t known = 0;
-  const auto finish = [&](Rule rule) {
-    if (violations.size() > known) verdict.broken.push_back(rule);
-    known = violations.size();
-  };
+  BrokenRules broken(verdict);
   const auto placement = placement_of(problem, stages, violations);
-  finish(Rule::placed);
+  broken.close(Rule::placed);
   if (!placement) return verdict;
   verdict.devices.resize(problem.machine().num_devices());
   for (std::size_t v = 0; v < placement->size(); ++v) {
     verdict.devices[(*placement)[v].index()].memory += problem.graph().memory(OperatorId(v));
   }
   check_allowed(problem, *placement, violations);
-  finish(Rule::allowed);
+  broken.close(Rule::allowed);
   check_colocation(problem, *placement, violations);
-  finish(Rule::colocation);
+  broken.close(Rule::colocation);
   check_memory(problem, verdict.devices, violations);
-  finish(Rule::memory);
+  broken.close(Rule::memory);
   check_slots(problem, stages, violations);
-  finish(Rule::slots);
+  broken.close(Rule::slots);
   check_order(problem.graph(), stages, violations);
-  finish(Rule::order);
+  broken.close(Rule::order);
   if (verdict.broken.empty() || verdict.broken.back() != Rule::order) {
     compute_times(problem, stages, verdict);
   }

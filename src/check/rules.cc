@@ -108,6 +108,11 @@ void check_memory(const Problem& problem, const std::vector<DeviceLoad>& devices
   }
 }
 
+void BrokenRules::close(Rule rule) {
+  if (verdict_.violations.size() > known_) verdict_.broken.push_back(rule);
+  known_ = verdict_.violations.size();
+}
+
 Share operator+(const Share& a, const Share& b) {
   return {a.in + b.in, a.compute + b.compute, a.out + b.out};
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cleave/base/units.h"
+#include "cleave/check/check.h"
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
 
@@ -24,6 +25,17 @@ void check_colocation(const model::Problem& problem, const model::Placement& pla
 /// `devices` is [devices].
 void check_memory(const model::Problem& problem, const std::vector<model::DeviceLoad>& devices,
                   Violations& out);
+
+/// Notes in a verdict which rules its violations break. close() a rule once it has been checked.
+class BrokenRules {
+ public:
+  explicit BrokenRules(Verdict& verdict) : verdict_(verdict) {}
+  void close(Rule rule);
+
+ private:
+  Verdict& verdict_;
+  std::size_t known_ = 0;  // violations of the rules before
+};
 
 /// Time to move in, compute and move out.
 struct Share {
