@@ -135,7 +135,7 @@ const std::array kOptions{
     Option{"--time-limit", "SECONDS", Purpose::search,
            Real{0, 1e9,
                 [](Request& r, double s) { r.limits.time = std::chrono::duration<double>(s); }},
-           "", "stop after this time with the best so far; without it, search to the end"},
+           "", "stop after this time with the best so far; without it, after the usual effort: about a minute"},
     Option{"--gap", "RATIO", Purpose::search,
            Real{0, 1, [](Request& r, double gap) { r.limits.gap = gap; }}, "0",
            "stop when the answer is proven this close to the best possible"},
@@ -147,7 +147,7 @@ const std::array kOptions{
         "--states", "N", Purpose::search,
         Whole{1, kMost,
               [](Request& r, std::int64_t n) { r.limits.states = static_cast<std::uint64_t>(n); }},
-        "", "stop after visiting so many search states; without it, no limit"},
+        "", "stop after visiting so many search states; without it, after the usual effort"},
     Option{
         "--threads", "N", Purpose::search,
         Whole{1, 1024, [](Request& r, std::int64_t n) { r.limits.threads = static_cast<int>(n); }},

@@ -109,17 +109,32 @@ const Rival* best_feasible(std::span<const Rival> rivals) {
   return best;
 }
 
+namespace {
+
+std::string describe_end(base::StopReason reason) {
+  switch (reason) {
+    case base::StopReason::finished:
+      return "";
+    case base::StopReason::cancelled:
+      return "; stopped by the user";
+    case base::StopReason::effort:
+      return "; ended after the usual effort, --time-limit or --states searches longer";
+    case base::StopReason::size:
+      return "; the model is too large to search any further";
+    default:
+      return fmt::format("; stopped by the {} limit", to_string(reason));
+  }
+}
+
+}  // namespace
+
 std::string describe_answer(const Plan& plan) {
   if (!plan.has_placement()) return plan.reason;
   std::string text = format_time(plan.objective) + " per sample: ";
   if (plan.status == PlanStatus::optimal) return text + "proven optimal";
   text += fmt::format("within {} of the best possible (lower bound {})", format_percent(plan.gap()),
                       format_time(plan.bound.value));
-  if (plan.limit == base::StopReason::finished) return text;
-  return text +
-         fmt::format("; stopped by the {}", plan.limit == base::StopReason::cancelled
-                                                ? std::string("user")
-                                                : fmt::format("{} limit", to_string(plan.limit)));
+  return text + describe_end(plan.limit);
 }
 
 namespace {

@@ -1,4 +1,5 @@
 #include <array>
+#include <cstdint>
 
 #include "cleave/latency/latency.h"
 #include "cleave/solve/solve.h"
@@ -45,6 +46,10 @@ model::Plan to_plan(const model::Problem& problem, throughput::StagesAnswer answ
   return plan;
 }
 
+// A minute of one core: what a state is differs.
+constexpr std::uint64_t kUsualPairs = 400'000'000;
+constexpr std::uint64_t kUsualLabels = 1'200'000'000;
+
 constexpr std::array kAlgorithms{
     Algorithm{"stages", "exact search over stages, replicas and recomputation",
               [](const model::Problem& problem) { return problem.question().stages.has_value(); },
@@ -60,7 +65,8 @@ constexpr std::array kAlgorithms{
               [](const model::Problem& problem, const base::Limits& limits,
                  const base::ProgressSink& progress) {
                 return to_plan(throughput::plan_contiguous(problem, limits, progress));
-              }},
+              },
+              kUsualPairs},
     Algorithm{"any", "annealing and covering bounds for devices that hold several pieces",
               [](const model::Problem& problem) {
                 return problem.question().objective == model::Objective::throughput &&
@@ -69,7 +75,8 @@ constexpr std::array kAlgorithms{
               [](const model::Problem& problem, const base::Limits& limits,
                  const base::ProgressSink& progress) {
                 return to_plan(throughput::plan_any(problem, limits, progress));
-              }},
+              },
+              kUsualLabels},
     Algorithm{"latency",
               "slices of orders, annealing, and bounds by paths and series, for one sample",
               [](const model::Problem& problem) {

@@ -288,7 +288,12 @@ base::Result<Plan> solve(const Problem& problem, const base::Limits& limits,
     history.push_back({now.effort, now.seconds, now.incumbent, now.lower_bound});
     if (progress) progress(now);
   };
-  Plan plan = algorithm->run(problem, limits, watch);
+  const base::Limits standard;
+  base::Limits effort = limits;
+  const bool unlimited = limits.time == standard.time && limits.states == standard.states;
+  if (unlimited) effort.states = algorithm->usual_states;
+  Plan plan = algorithm->run(problem, effort, watch);
+  if (unlimited && plan.limit == StopReason::states) plan.limit = StopReason::effort;
   plan.solver = algorithm->name;
   plan.history = std::move(history);
   const bool plain = !problem.question().stages;

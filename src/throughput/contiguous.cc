@@ -205,7 +205,7 @@ Answer plan_contiguous(const model::Problem& problem, const base::Limits& limits
         "the kinds of devices can be combined in more ways than a search can keep apart; describe "
         "them as fewer classes, or pin fewer operators to single devices";
     answer.bound.method = "none";
-    answer.stop = StopReason::states;
+    answer.stop = StopReason::size;
     return answer;
   }
   return Planner(problem, *contracted, limits, progress).run();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cleave/bounds/cover.h"
 #include "cleave/bounds/node_cuts.h"
 #include "cleave/bounds/sweep.h"
 
@@ -12,6 +13,7 @@ namespace {
 using base::StopReason;
 
 constexpr std::string_view kWindows = "work within windows";
+constexpr std::string_view kWork = "work";
 constexpr std::string_view kNodes = "minimum cut around an operator";
 constexpr std::string_view kProfile = "cheapest cuts along the model";
 constexpr std::string_view kSweep = "least loads along a narrow order";
@@ -86,8 +88,13 @@ PhaseSearch::Result PhaseSearch::minimise(const Caps& caps, std::size_t phase, A
   // A few orders and a little search settle easy inputs; the others deserve more of both.
   split_orders(0, kFirstOrders);
   raise_by_windows();
+  if (open() && graph_.phases == 1) raise(bounds::Cover(graph_).work(), kWork);
   if (!reach_) {
-    if (open()) result_.stop = deadline_.reached() ? deadline_.reason() : StopReason::states;
+    if (open()) {
+      orders_ = propose_orders(graph_, kOrders, limits_.seed);
+      split_orders(kFirstOrders, kOrders);
+    }
+    if (open()) result_.stop = deadline_.reached() ? deadline_.reason() : StopReason::size;
     return std::move(result_);
   }
   if (open()) {

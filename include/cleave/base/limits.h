@@ -25,7 +25,16 @@ struct Limits {
 };
 
 /// What ended a search.
-enum class StopReason { finished, time, memory, states, gap, cancelled };
+enum class StopReason {
+  finished,
+  time,
+  memory,
+  states,
+  effort,  ///< the usual one, where neither time nor states are limited
+  size,    ///< the problem is too large for what is left to try; more time would not help
+  gap,
+  cancelled,
+};
 
 [[nodiscard]] constexpr std::string_view to_string(StopReason reason) {
   switch (reason) {
@@ -37,6 +46,10 @@ enum class StopReason { finished, time, memory, states, gap, cancelled };
       return "memory";
     case StopReason::states:
       return "states";
+    case StopReason::effort:
+      return "effort";
+    case StopReason::size:
+      return "size";
     case StopReason::gap:
       return "gap";
     case StopReason::cancelled:

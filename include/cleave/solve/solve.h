@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +23,8 @@ struct Algorithm {
   bool (*supports)(const model::Problem& problem);
   model::Plan (*run)(const model::Problem& problem, const base::Limits& limits,
                      const base::ProgressSink& progress);
+  /// States after which a search ends that neither time nor states limit: about a minute.
+  std::uint64_t usual_states = std::numeric_limits<std::uint64_t>::max();
 };
 [[nodiscard]] std::span<const Algorithm> algorithms();
 
