@@ -509,10 +509,10 @@ Plan read_outcome(Reader& in, const Value& root, const Problem& problem) {
     plan.bound.value = in.milliseconds(in.required(root, "lower_bound_ms"));
   }
   plan.bound.method = in.string(in.required(root, "bound_method"));
-  plan.limit = in.choice(in.required(root, "limit"),
-                         {StopReason::finished, StopReason::time, StopReason::memory,
-                          StopReason::states, StopReason::effort, StopReason::size, StopReason::gap,
-                          StopReason::cancelled});
+  plan.limit =
+      in.choice(in.required(root, "limit"),
+                {StopReason::finished, StopReason::time, StopReason::memory, StopReason::states,
+                 StopReason::effort, StopReason::size, StopReason::gap, StopReason::cancelled});
   plan.solver = in.string(in.required(root, "solver"));
   plan.effort = in.unsigned_whole(in.required(root, "effort"));
   if (const auto seconds = in.optional(root, "seconds")) plan.seconds = in.real(*seconds);

@@ -35,9 +35,9 @@ constexpr std::uint64_t kExhaustStates = 20000;
 constexpr std::uint64_t kCoverEffortPerNode = 1 << 19;
 constexpr int kMaxDoublings = 20;
 
-constexpr std::size_t kMaxExhaustedNodes = 48;  // beyond, exhausting is hopeless
-constexpr double kContiguousShare = 0.15;       // of the time limit
-constexpr std::uint64_t kContiguousStates = 4;  // one in so many of the states
+constexpr std::size_t kMaxExhaustedNodes = 48;   // beyond, exhausting is hopeless
+constexpr double kContiguousShare = 0.15;        // of the time limit
+constexpr std::uint64_t kContiguousStates = 16;  // one in so many of the states
 constexpr std::size_t kMaxDealtNodes = 20000;
 constexpr base::Bytes kCoverTables(std::int64_t{256} << 20);
 
@@ -93,9 +93,9 @@ class Planner {
 
   Answer run() {
     start_from_contiguous();
-    prepare_to_deal();
     standing_.raise(Duration(cover_.work()), "work");
     raise_by_nodes();
+    if (standing_.open()) prepare_to_deal();
     for (int round = 0; standing_.open(); round = std::min(round + 1, kMaxDoublings)) {
       anneal_round(round);
       if (standing_.open()) exhaust_round(round);

@@ -90,6 +90,14 @@ TEST(Text, AnswerSaysWhatIsProven) {
   EXPECT_EQ(describe_answer(plan),
             "2.000 ms per sample: within 5.00% of the best possible (lower bound 1.900 ms); "
             "stopped by the user");
+  plan.limit = base::StopReason::effort;
+  EXPECT_EQ(describe_answer(plan),
+            "2.000 ms per sample: within 5.00% of the best possible (lower bound 1.900 ms); "
+            "ended after the usual effort, --time-limit or --states searches longer");
+  plan.limit = base::StopReason::size;
+  EXPECT_EQ(describe_answer(plan),
+            "2.000 ms per sample: within 5.00% of the best possible (lower bound 1.900 ms); "
+            "the model is too large to search any further");
   plan = {};
   plan.reason = "no device holds 'x'";
   EXPECT_EQ(describe_answer(plan), "no device holds 'x'");

@@ -197,6 +197,16 @@ TEST(Solve, AStopRequestStillGivesAnAnswer) {
   EXPECT_LE(plan->bound.value, plan->objective);
 }
 
+TEST(Solve, SearchesThatNothingLimitsEnd) {
+  for (const Algorithm& algorithm : algorithms()) {
+    for (const PlacementRule rule : {PlacementRule::contiguous, PlacementRule::any}) {
+      const Problem problem = random_problem(1, rule);
+      if (!algorithm.supports(problem)) continue;
+      EXPECT_LT(algorithm.usual_states, base::Limits{}.states) << algorithm.name;
+    }
+  }
+}
+
 TEST(Solve, EqualInputGivesEqualPlans) {
   const Problem problem = workload_problem("resnet50", true, 4);
   const auto first = solve(problem, {});

@@ -139,5 +139,18 @@ TEST(Shortage, IsALowerBoundWhenStopped) {
   EXPECT_LE(shortage.least, 2);
 }
 
+// Beyond 12,000 groups there is no search, only splits of orders and bounds.
+TEST(LongChain, EndsBecauseOfItsSize) {
+  Draft draft = chain(std::vector<std::int64_t>(13'000, 1));
+  for (auto& tensor : draft.tensors) tensor.transfer = Duration(70);
+  draft.classes = {devices("acc", 10, std::nullopt)};
+  const auto problem = support::build(draft);
+  ASSERT_TRUE(problem.ok());
+  const Answer answer = plan_contiguous(*problem, {});
+  EXPECT_EQ(answer.status, model::PlanStatus::feasible);
+  EXPECT_EQ(answer.stop, base::StopReason::size);
+  EXPECT_LT(answer.bound.value, answer.objective);
+}
+
 }  // namespace
 }  // namespace cleave::throughput
