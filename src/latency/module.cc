@@ -12,7 +12,8 @@ using Mask = std::uint64_t;
 
 constexpr std::size_t kMaxIdeals = 160;  // of a component; larger ones are not charged
 constexpr std::size_t kMaxVertices = 64;
-constexpr std::size_t kMaxCombinations = 2048;  // of the shares of all components
+constexpr Amount kMaxSteps = 16;                // of memory, for a further call
+constexpr std::size_t kMaxCombinations = 8192;  // of the shares of all components
 
 Mask bit(std::size_t i) { return Mask{1} << i; }
 
@@ -46,7 +47,7 @@ class Module::Builder {
     for (const Mask ideal : ideals_) {
       for (const Mask part : ideals_) {
         if ((part & ideal) != part) continue;
-        if (auto share = price(part, all() & ~ideal)) shares.push_back(*share);
+        price(part, all() & ~ideal, shares);
       }
     }
     return true;
@@ -83,8 +84,8 @@ class Module::Builder {
     return true;
   }
 
-  // nullopt: no plan shares it out so.
-  std::optional<Share> price(Mask before, Mask after) {
+  // Adds the ways that differ by the memory of what is between, if a plan shares it out so.
+  void price(Mask before, Mask after, std::vector<Share>& shares) {
     Share share;
     share.before_used = before != 0;
     share.after_used = after != 0;
@@ -92,20 +93,85 @@ class Module::Builder {
       const Vertex v = vertices_[i];
       const bool in_before = (before & bit(i)) != 0;
       const bool in_after = (after & bit(i)) != 0;
-      if ((in_before || in_after) && graph_.call_time[v] == Relaxed::kNever) return std::nullopt;
+      if ((in_before || in_after) && graph_.call_time[v] == Relaxed::kNever) return;
       if (in_before) share.before += graph_.call_time[v];
       if (in_before) share.before_memory += charged_[v];
       if (in_after) share.after += graph_.call_time[v];
       if (in_after) share.after_memory += charged_[v];
     }
-    if (!place_mates(before, after, share)) return std::nullopt;
+    if (!place_mates(before, after, share)) return;
     if (moves_) add_transfers(before, after, share);
     add_flags(before, after, share);
-    share.between = time_between(all() & ~before & ~after, before, 0);
-    if (share.between >= Relaxed::kNever) return std::nullopt;
-    time_mates_after(before, after, share);
-    time_mates_before(before, after, share);
-    return share;
+    const Mask open = all() & ~before & ~after;
+    allow_[0] = steps(open, of_before_);
+    allow_[1] = steps(open, of_after_);
+    std::vector<Share> ways(allow_[0].size() * allow_[1].size(), share);
+    time_between(open, before, 0);
+    for (std::size_t b = 0; b < ways.size(); ++b) ways[b].between = longest_[b];
+    time_mates_after(before, after, ways);
+    time_mates_before(before, after, ways);
+    const std::size_t first = shares.size();
+    for (std::size_t b = 0; b < ways.size(); ++b) {
+      ways[b].before_memory += allow_[0][b / allow_[1].size()];
+      ways[b].after_memory += allow_[1][b % allow_[1].size()];
+      keep(ways[b], shares, first);
+    }
+  }
+
+  // What further calls of an accelerator may hold of `open`: steps of memory, ascending from 0. One
+  // step, whatever they hold, if they need not hold anything.
+  [[nodiscard]] std::vector<Amount> steps(Mask open, Mask of) const {
+    std::vector<Amount> sums(1, 0);
+    if (of == 0 || graph_.slots != 2) return sums;
+    Amount total = 0;
+    for (std::size_t i = 0; i < vertices_.size(); ++i) {
+      const Amount memory = (open & bit(i)) != 0 ? charged_[vertices_[i]] : 0;
+      if (memory == 0) continue;
+      total += memory;
+      for (std::size_t n = sums.size(); n-- > 0;) sums.push_back(sums[n] + memory);
+      thin_out(sums, total / kMaxSteps);
+    }
+    return sums;
+  }
+
+  // Leaves those that are that much above the one before.
+  static void thin_out(std::vector<Amount>& sums, Amount apart) {
+    std::sort(sums.begin(), sums.end());
+    std::size_t kept = 1;
+    for (const Amount sum : sums) {
+      if (sum > sums[kept - 1] + apart) sums[kept++] = sum;
+    }
+    sums.resize(kept);
+  }
+
+  // The allowance that is left when the call that `place` stands for has v: memory below the next
+  // step, less v's. nullopt: none.
+  [[nodiscard]] std::optional<std::size_t> left(std::size_t allowed, std::size_t place,
+                                                Vertex v) const {
+    if (place != kWithBefore && place != kWithAfter) return allowed;
+    const std::size_t side = place == kWithBefore ? 0 : 1;
+    const std::size_t other = allow_[1].size();
+    const auto& steps = allow_[side];
+    const std::size_t step = side == 0 ? allowed / other : allowed % other;
+    if (step + 1 == steps.size()) return allowed;
+    const Amount most = steps[step + 1] - charged_[v];
+    if (most <= 0) return std::nullopt;
+    const auto next = std::lower_bound(steps.begin() + 1, steps.end(), most) - steps.begin() - 1;
+    const auto kept = static_cast<std::size_t>(next);
+    return side == 0 ? kept * other + allowed % other : allowed - step + kept;
+  }
+
+  // Adds a share unless one from `first` on is as good in all that tells them apart.
+  static void keep(const Share& share, std::vector<Share>& shares, std::size_t first) {
+    if (share.between >= Relaxed::kNever) return;
+    const auto at_least_as_good = [&](const Share& other) {
+      return other.before_memory <= share.before_memory &&
+             other.after_memory <= share.after_memory && other.between <= share.between &&
+             other.mates_before <= share.mates_before && other.mates_after <= share.mates_after &&
+             other.beside_before <= share.beside_before && other.beside_after <= share.beside_after;
+    };
+    const auto begin = shares.begin() + static_cast<std::ptrdiff_t>(first);
+    if (std::none_of(begin, shares.end(), at_least_as_good)) shares.push_back(share);
   }
 
   // Colocated operators: what a call's mate between the calls may do, and whether both calls have
@@ -132,60 +198,80 @@ class Module::Builder {
   // What a further call of d's accelerator takes for operators whose mates d's call has: from one
   // of them backwards, what is connected to it is either in that call, and computed there, or its
   // tensor is moved in. (c's tensors are left out: other components may share them.)
-  void time_mates_after(Mask before, Mask after, Share& share) {
+  void time_mates_after(Mask before, Mask after, std::vector<Share>& ways) {
     const Mask open = all() & ~before & ~after;
     if (of_after_ == 0) return;
-    std::vector<Amount> times(vertices_.size(), 0);
-    Amount longest = 0;
+    std::vector<std::vector<Amount>> times(vertices_.size());
+    std::vector<Amount> longest(ways.size(), 0);
     for (std::size_t i = 0; i < vertices_.size(); ++i) {
       if ((open & bit(i)) == 0) continue;
       const Vertex v = vertices_[i];
-      for (const Vertex u : graph_.predecessors[v]) {
-        const std::size_t at = find(u);
-        if (at == vertices_.size()) continue;
-        const bool may_be_inside = (open & bit(at)) != 0;
-        times[i] = std::max(times[i], may_be_inside ? std::min(times[at], sent(u, v)) : sent(u, v));
-      }
-      times[i] = add(times[i], graph_.call_time[v]);
-      if ((of_after_ & bit(i)) == 0) continue;
       Amount out = 0;
       for (const Vertex w : graph_.successors[v]) {
         if (is_after(w, after)) out = std::max(out, sent(v, w));
       }
-      share.mates_after = std::max(share.mates_after, times[i] + out);
-      longest = std::max(longest, so_far_[i][kWithAfter] + out);
+      for (std::size_t b = 0; b < ways.size(); ++b) {
+        Amount time = Relaxed::kNever;
+        if (const auto rest = left(b, kWithAfter, v)) {
+          time = 0;
+          for (const Vertex u : graph_.predecessors[v]) {
+            const std::size_t at = find(u);
+            if (at == vertices_.size()) continue;
+            const bool may_be_inside = (open & bit(at)) != 0;
+            time =
+                std::max(time, may_be_inside ? std::min(times[at][*rest], sent(u, v)) : sent(u, v));
+          }
+          time = add(time, graph_.call_time[v]);
+        }
+        times[i].push_back(time);
+        if ((of_after_ & bit(i)) == 0) continue;
+        ways[b].mates_after = std::max(ways[b].mates_after, time + out);
+        longest[b] = std::max(longest[b], so_far_[i][kWithAfter][b] + out);
+      }
     }
-    if (graph_.slots == 2) share.beside_after = std::max<Amount>(0, longest - share.mates_after);
+    if (graph_.slots != 2) return;
+    for (std::size_t b = 0; b < ways.size(); ++b) {
+      ways[b].beside_after = std::max<Amount>(0, longest[b] - ways[b].mates_after);
+    }
   }
 
   // The same for c's accelerator, forwards; and the longest chain that begins in that call.
-  void time_mates_before(Mask before, Mask after, Share& share) {
+  void time_mates_before(Mask before, Mask after, std::vector<Share>& ways) {
     const Mask open = all() & ~before & ~after;
     if (of_before_ == 0) return;
-    std::vector<Amount> times(vertices_.size(), 0);
+    std::vector<std::vector<Amount>> times(vertices_.size());
     for (std::size_t i = vertices_.size(); i-- > 0;) {
       if ((open & bit(i)) == 0) continue;
       const Vertex v = vertices_[i];
-      for (const Vertex w : graph_.successors[v]) {
-        const std::size_t at = find(w);
-        if (is_after(w, after)) {
-          times[i] = std::max(times[i], sent(v, w));
-        } else if (at < vertices_.size()) {
-          times[i] = std::max(times[i], std::min(times[at], sent(v, w)));
-        }
-      }
-      times[i] = add(times[i], graph_.call_time[v]);
-      if ((of_before_ & bit(i)) == 0) continue;
       Amount in = 0;
       for (const Vertex u : graph_.predecessors[v]) {
         const std::size_t at = find(u);
         if (at < vertices_.size() && (before & bit(at)) != 0) in = std::max(in, sent(u, v));
       }
-      share.mates_before = std::max(share.mates_before, times[i] + in);
+      for (std::size_t b = 0; b < ways.size(); ++b) {
+        Amount time = Relaxed::kNever;
+        if (const auto rest = left(b, kWithBefore, v)) {
+          time = 0;
+          for (const Vertex w : graph_.successors[v]) {
+            const std::size_t at = find(w);
+            if (is_after(w, after)) {
+              time = std::max(time, sent(v, w));
+            } else if (at < vertices_.size()) {
+              time = std::max(time, std::min(times[at][*rest], sent(v, w)));
+            }
+          }
+          time = add(time, graph_.call_time[v]);
+        }
+        times[i].push_back(time);
+        if ((of_before_ & bit(i)) == 0) continue;
+        ways[b].mates_before = std::max(ways[b].mates_before, time + in);
+      }
     }
     if (graph_.slots != 2) return;
-    const Amount longest = time_between(open, before, of_before_);
-    share.beside_before = std::max<Amount>(0, longest - share.mates_before);
+    time_between(open, before, of_before_);
+    for (std::size_t b = 0; b < ways.size(); ++b) {
+      ways[b].beside_before = std::max<Amount>(0, longest_[b] - ways[b].mates_before);
+    }
   }
 
   [[nodiscard]] bool is_after(Vertex w, Mask after) const {
@@ -235,12 +321,14 @@ class Module::Builder {
     return moves_ ? price : 0;
   }
 
-  // The longest chain of what is in neither call. An operator's time so far is its finish on the
-  // pool; in a call, that of the call so far, without moving out. Calls are of c's accelerator, of
-  // d's, or of any other. With `through` only chains that begin in one of its operators count.
-  Amount time_between(Mask open, Mask before, Mask through) {
+  // The longest chain of what is in neither call, for each allowance of memory. An operator's time
+  // so far is its finish on the pool; in a call, that of the call so far, without moving out. Calls
+  // are of c's accelerator, of d's, or of any other. With `through` only chains that begin in one
+  // of its operators count.
+  void time_between(Mask open, Mask before, Mask through) {
+    const std::size_t allowances = allow_[0].size() * allow_[1].size();
     so_far_.assign(vertices_.size(), {});
-    Amount longest = 0;
+    longest_.assign(allowances, 0);
     Mask counted = 0;
     for (std::size_t i = 0; i < vertices_.size(); ++i) {
       if ((open & bit(i)) == 0) continue;
@@ -248,23 +336,23 @@ class Module::Builder {
       if (!begins && (inputs_[i] & counted) == 0) continue;
       counted |= bit(i);
       const Vertex v = vertices_[i];
-      for (std::size_t place = 0; place < kPlaces; ++place) {
-        so_far_[i][place] = may_be(i, place) ? finish(i, place, before, counted) : Relaxed::kNever;
-      }
-      Amount least = *std::min_element(so_far_[i].begin(), so_far_[i].end());
+      Amount leaves = 0;
       for (const Vertex w : graph_.successors[v]) {
         const std::size_t at = find(w);
-        const bool leaves = w == after_ || (at < vertices_.size() && (open & bit(at)) == 0);
-        if (!leaves) continue;
-        Amount leaving = so_far_[i][kOnPool];
-        for (std::size_t place = kOnPool + 1; place < kPlaces; ++place) {
-          leaving = std::min(leaving, add(so_far_[i][place], sent(v, w)));
-        }
-        least = std::max(least, leaving);
+        const bool outside = w == after_ || (at < vertices_.size() && (open & bit(at)) == 0);
+        if (outside) leaves = std::max(leaves, sent(v, w));
       }
-      longest = std::max(longest, least);
+      for (std::size_t b = 0; b < allowances; ++b) {
+        Amount least = Relaxed::kNever;
+        for (std::size_t place = 0; place < kPlaces; ++place) {
+          const Amount time =
+              may_be(i, place) ? finish(i, place, before, counted, b) : Relaxed::kNever;
+          so_far_[i][place].push_back(time);
+          least = std::min(least, place == kOnPool ? time : add(time, leaves));
+        }
+        longest_[b] = std::max(longest_[b], least);
+      }
     }
-    return longest;
   }
 
   [[nodiscard]] bool may_be(std::size_t i, std::size_t place) const {
@@ -280,8 +368,11 @@ class Module::Builder {
     return (of_after_ & bit(i)) == 0 || place == kWithAfter;
   }
 
-  [[nodiscard]] Amount finish(std::size_t i, std::size_t place, Mask before, Mask counted) const {
+  [[nodiscard]] Amount finish(std::size_t i, std::size_t place, Mask before, Mask counted,
+                              std::size_t allowed) const {
     const Vertex v = vertices_[i];
+    const auto rest = left(allowed, place, v);
+    if (!rest) return Relaxed::kNever;
     Amount ready = 0;
     for (const Vertex u : graph_.predecessors[v]) {
       const std::size_t at = find(u);
@@ -291,11 +382,11 @@ class Module::Builder {
       } else if (here && (counted & bit(at)) != 0) {
         const bool mates = graph_.group[u] == graph_.group[v];
         const Amount price = sent(u, v);
-        Amount least = so_far_[at][place];
+        Amount least = so_far_[at][place][*rest];
         for (std::size_t from = 0; from < kPlaces && !mates; ++from) {
           if (from == place) continue;
           const Amount moves = (from == kOnPool ? 0 : price) + (place == kOnPool ? 0 : price);
-          least = std::min(least, add(so_far_[at][from], moves));
+          least = std::min(least, add(so_far_[at][from][*rest], moves));
         }
         ready = std::max(ready, least);
       }
@@ -314,7 +405,11 @@ class Module::Builder {
   std::vector<Mask> inputs_;  // [vertices]
   std::vector<Mask> ideals_;
   Mask of_before_ = 0, of_after_ = 0;  // between, colocated with what is in c's call, in d's
-  std::vector<std::array<Amount, kPlaces>> so_far_;  // [vertices]
+  // Steps of memory that further calls may hold of what is between: of c's accelerator, of d's. An
+  // allowance is a pair of them, numbered row by row; it is for less than the next steps.
+  std::array<std::vector<Amount>, 2> allow_;
+  std::vector<std::array<std::vector<Amount>, kPlaces>> so_far_;  // [vertices][place][allowance]
+  std::vector<Amount> longest_;                                   // [allowance]
 };
 
 Module::Module(const Relaxed& graph, const Path& chain, std::size_t end,

@@ -4,6 +4,16 @@
 #include <utility>
 
 namespace cleave::latency {
+namespace {
+
+constexpr int kRounds = 4;  // of choosing prices anew
+
+// value = min(value, start + by), where both are possible.
+void lower(Amount& value, Amount start, Amount by) {
+  if (start < Relaxed::kNever && by < Relaxed::kNever) value = std::min(value, start + by);
+}
+
+}  // namespace
 
 std::vector<Vertex> chain_of(const Relaxed& graph, const std::vector<Vertex>& path) {
   const Path at(graph, path);
@@ -84,6 +94,12 @@ Amount SeriesBound::added_at(std::size_t position, std::size_t before, std::size
   return modules_[position][before * (kPrices + 1) + after];
 }
 
+// What a call with that interval takes, without what the modules at its ends add.
+Amount SeriesBound::cost_at(const Interval& interval, std::size_t price) const {
+  return interval.fixed + price_down(interval.memory, prices_[price]) -
+         price_up(graph_.memory_limit, prices_[price]);
+}
+
 // What the modules at the ends of an interval add at least, at that price of memory.
 Amount SeriesBound::ends_add(std::size_t begin, std::size_t end, std::size_t price) const {
   Amount before = Relaxed::kNever;
@@ -145,8 +161,7 @@ void SeriesBound::build_intervals() {
       interval.fixed += moved(static_cast<std::int32_t>(i), static_cast<std::int32_t>(j + 1));
       Amount most = 0;
       for (std::size_t g = 0; g < kPrices; ++g) {
-        const Amount cost = interval.fixed + price_down(interval.memory, prices_[g]) -
-                            price_up(graph_.memory_limit, prices_[g]);
+        const Amount cost = cost_at(interval, g);
         const Amount with_ends = cost + ends_add(i, j + 1, g);
         if (g > 0 && with_ends <= most) continue;
         most = with_ends;
@@ -198,25 +213,34 @@ void SeriesBound::build_pairs() {
   }
 }
 
-Amount SeriesBound::compute() const {
+Amount SeriesBound::compute() {
+  Amount best = divide();
+  for (int round = 0; round < kRounds && best < Relaxed::kNever; ++round) {
+    if (!choose_again()) break;
+    best = std::max(best, divide());
+  }
+  return best;
+}
+
+// The cheapest division at the intervals' present prices of memory. Leaves in `begun_` the least at
+// which each vertex is reached by who has it, the module before it included.
+Amount SeriesBound::divide() {
   const std::size_t length = chain_.vertices.size();
   const std::size_t max_calls = std::min(graph_.calls, length);
-  using Holders = std::array<Amount, kPool + 1>;
-  Holders never{};
-  never.fill(Relaxed::kNever);
   // The least at which a position is reached, by calls used and who had the vertex before.
-  std::vector<std::vector<Holders>> ended(length + 1, std::vector<Holders>(max_calls + 1, never));
-  const auto lower = [](Amount& value, Amount start, Amount by) {
-    if (start < Relaxed::kNever && by < Relaxed::kNever) value = std::min(value, start + by);
-  };
+  std::vector<std::vector<Holders>> ended(length + 1, std::vector<Holders>(max_calls + 1, kNobody));
   ended[0][0].fill(0);
+  begun_.assign(length, kNobody);
   for (std::size_t i = 0; i < length; ++i) {
     for (std::size_t used = 0; used <= max_calls; ++used) {
-      Holders begun = never;  // the same with the module before i, by who has i
+      Holders begun = kNobody;
       for (std::size_t before = 0; before <= kPool; ++before) {
         for (std::size_t after = 0; after <= kPool; ++after) {
           lower(begun[after], ended[i][used][before], added_at(i, before, after));
         }
+      }
+      for (std::size_t holder = 0; holder <= kPool; ++holder) {
+        lower(begun_[i][holder], begun[holder], 0);
       }
       lower(ended[i + 1][used][kPool], begun[kPool], graph_.pool_time[chain_.vertices[i]]);
       for (std::size_t calls = 1; calls <= 2 && used + calls <= max_calls; ++calls) {
@@ -232,6 +256,50 @@ Amount SeriesBound::compute() const {
     best = std::min(best, *std::min_element(holders.begin(), holders.end()));
   }
   return best;
+}
+
+// Gives each single call the price of memory at which the cheapest division that has it costs most,
+// the other prices being as they are. False: all have it already.
+bool SeriesBound::choose_again() {
+  const std::size_t length = chain_.vertices.size();
+  std::vector<Holders> rest(length + 1, kNobody);  // the least from there on, by who had the last
+  rest[length].fill(0);
+  bool changed = false;
+  for (std::size_t i = length; i-- > 0;) {
+    Holders from = kNobody;  // the least from vertex i on, by who has it
+    lower(from[kPool], rest[i + 1][kPool], graph_.pool_time[chain_.vertices[i]]);
+    for (std::size_t calls = 1; calls <= 2; ++calls) {
+      Row& row = intervals_[calls - 1][i];
+      for (std::size_t j = 0; j < row.size(); ++j) {
+        const Holders& after = rest[i + j + 1];
+        lower(from[row[j].price], after[row[j].price], row[j].cost);
+        if (calls == 1) changed = price_again(row[j], begun_[i], after) || changed;
+      }
+    }
+    for (std::size_t before = 0; before <= kPool; ++before) {
+      for (std::size_t after = 0; after <= kPool; ++after) {
+        lower(rest[i][before], from[after], added_at(i, before, after));
+      }
+    }
+  }
+  return changed;
+}
+
+bool SeriesBound::price_again(Interval& interval, const Holders& begun, const Holders& rest) const {
+  const auto whole = [&](std::size_t price) {
+    if (begun[price] >= Relaxed::kNever || rest[price] >= Relaxed::kNever) return Relaxed::kNever;
+    return begun[price] + cost_at(interval, price) + rest[price];
+  };
+  const std::size_t present = interval.price;
+  Amount most = whole(present);
+  for (std::size_t g = 0; g < kPrices; ++g) {
+    const Amount cost = whole(g);
+    if (cost <= most) continue;
+    most = cost;
+    interval.price = g;
+  }
+  interval.cost = cost_at(interval, interval.price);
+  return interval.price != present;
 }
 
 }  // namespace cleave::latency

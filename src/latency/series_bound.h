@@ -25,7 +25,7 @@ class SeriesBound {
   SeriesBound(const Relaxed& graph, std::vector<Vertex> chain);
 
   /// The bound; kNever: the problem has no plan.
-  [[nodiscard]] Amount compute() const;
+  [[nodiscard]] Amount compute();
 
  private:
   // Who has a chain's vertex: a call whose memory has the price of that number, or the pool.
@@ -40,6 +40,12 @@ class SeriesBound {
     Amount cost = Relaxed::kNever;  ///< at that price, without what the modules at its ends add
   };
   using Row = std::vector<Interval>;  // by end − begin − 1
+  using Holders = std::array<Amount, kPool + 1>;
+  static constexpr Holders kNobody = [] {
+    Holders never{};
+    never.fill(Relaxed::kNever);
+    return never;
+  }();
 
   void charge_memory();
   void choose_prices();
@@ -48,7 +54,11 @@ class SeriesBound {
   void build_pairs();
   [[nodiscard]] Amount moved(std::int32_t begin, std::int32_t end) const;
   [[nodiscard]] Amount added_at(std::size_t position, std::size_t before, std::size_t after) const;
+  [[nodiscard]] Amount cost_at(const Interval& interval, std::size_t price) const;
   [[nodiscard]] Amount ends_add(std::size_t begin, std::size_t end, std::size_t price) const;
+  Amount divide();
+  bool choose_again();
+  bool price_again(Interval& interval, const Holders& begun, const Holders& rest) const;
 
   const Relaxed& graph_;
   Path chain_;
@@ -57,6 +67,7 @@ class SeriesBound {
   std::vector<std::vector<Amount>> modules_;  // [position][before × (kPrices + 1) + after]
   std::vector<std::vector<Amount>> pairs_;    // [position][price]: between calls of one accelerator
   std::array<std::vector<Row>, 2> intervals_;  // [calls − 1][begin]
+  std::vector<Holders> begun_;                 // [position]: of the last division
 };
 
 /// The vertices of a path that no path between two others of it goes around.

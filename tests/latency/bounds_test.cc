@@ -80,5 +80,12 @@ TEST(Bounds, AreNoMoreThanAnyPlanTakesWithBranches) {
   bounds.expect_some_tight();
 }
 
+TEST(Bounds, AreNoMoreThanAnyPlanTakesWithColocatedRows) {
+  Bounds bounds;
+  expect_no_fault_with_mates(
+      8000, [&](const auto& problem, auto optimum) { return bounds.find_fault(problem, optimum); });
+  bounds.expect_some_tight();
+}
+
 }  // namespace
 }  // namespace cleave::latency

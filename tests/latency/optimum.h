@@ -24,5 +24,7 @@ void expect_no_fault(std::uint64_t count, const FindFault& find_fault);
 /// The same on random chains with parallel branches between two of their operators, with much
 /// colocation, one to three slots and serial transfers; optima are those of exhaust().
 void expect_no_fault_with_branches(std::uint64_t count, const FindFault& find_fault);
+/// The same for problems with two calls an accelerator, two branches, and colocated neighbours.
+void expect_no_fault_with_mates(std::uint64_t count, const FindFault& find_fault);
 
 }  // namespace cleave::latency
