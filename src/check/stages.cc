@@ -56,10 +56,11 @@ class Examiner {
     }
     if (Fault fault = check_devices()) return fault;
     if (Fault fault = check_layout()) return fault;
-    std::int64_t window = 0;
+    Next next;
     for (std::size_t s = plan_.stages.size(); s-- > 0;) {
-      if (Fault fault = check_stage(plan_.stages[s], s, window)) return fault;
+      if (Fault fault = check_stage(plan_.stages[s], s, next)) return fault;
     }
+    const std::int64_t window = next.window;
     if (problem_.schedule() == Schedule::two_bw && window > micro_batches_) {
       return fmt::format(
           "2bw has {} micro-batches in the pipeline; two versions of the weights suffice for the "
@@ -238,15 +239,28 @@ class Examiner {
     return load;
   }
 
+  // The stage after one: its micro-batches in flight, and the devices that take turns with them.
+  struct Next {
+    std::int64_t window = 0;  // 0: there is none
+    std::int64_t replicas = 0;
+  };
+  // Turns of one of r devices from a micro-batch's forward pass to its backward pass, both counted.
+  // What overlaps takes a turn: a transfer out and one in, of each stage, each way.
+  [[nodiscard]] std::int64_t turns_until_back(const Next& next, std::int64_t r) const {
+    const auto turns = [r](std::int64_t n) { return n / r + (n % r != 0 ? 1 : 0); };
+    if (problem_.transfers() == model::Transfers::serial) return turns(next.window) + 1;
+    return next.window == 0 ? 1 : turns(next.window + 2 * next.replicas) + 3;
+  }
+
   [[nodiscard]] StageChoice holding_of(const Stage& stage, const Sums& sums,
-                                       std::int64_t window_after) const {
+                                       const Next& next) const {
     StageChoice held = sums.held;
     held.replicas = stage.choice->replicas;
     held.recompute = stage.choice->recompute;
     if (!training_) return held;
     const auto r = static_cast<std::int64_t>(devices_of(stage).size());
     const std::int64_t share = micro_batches_ / r;
-    const std::int64_t waiting = window_after / r + (window_after % r != 0 ? 1 : 0) + 1;
+    const std::int64_t waiting = turns_until_back(next, r);
     const Schedule schedule = problem_.schedule();
     held.in_flight = schedule == Schedule::gpipe   ? share
                      : schedule == Schedule::flush ? std::min(waiting, share)
@@ -261,11 +275,12 @@ class Examiner {
     return held;
   }
 
-  // Replaces the window of the next stage by that of this one.
-  Fault check_stage(const Stage& stage, std::size_t s, std::int64_t& window) {
+  // Replaces the next stage by this one.
+  Fault check_stage(const Stage& stage, std::size_t s, Next& next) {
     const Sums sums = add_up(stage);
-    const StageChoice held = holding_of(stage, sums, window);
-    window = held.in_flight * static_cast<std::int64_t>(devices_of(stage).size());
+    const StageChoice held = holding_of(stage, sums, next);
+    const auto replicas = static_cast<std::int64_t>(devices_of(stage).size());
+    next = {held.in_flight * replicas, replicas};
     const StageChoice& said = *stage.choice;
     if (!(said == held)) {
       return fmt::format(

@@ -75,8 +75,8 @@ class Pricer {
     StagesEvaluation result;
     result.devices.resize(problem_.machine().num_devices());
     result.stages.resize(stages_.size());
-    std::int64_t window_after = 0;
-    for (std::size_t s = stages_.size(); s-- > 0;) window_after = finish(s, window_after, result);
+    std::int64_t reach_after = 0;
+    for (std::size_t s = stages_.size(); s-- > 0;) reach_after = finish(s, reach_after, result);
     for (const OperatorId op : graph_.topological_order()) {
       result.stages[stage_of_[op.index()]].operators.push_back(op);
     }
@@ -155,11 +155,11 @@ class Pricer {
     return load;
   }
 
-  // Returns the stage's window.
-  std::int64_t finish(std::size_t s, std::int64_t window_after, StagesEvaluation& result) const {
+  // Returns the stage's reach.
+  std::int64_t finish(std::size_t s, std::int64_t reach_after, StagesEvaluation& result) const {
     const ChosenStage& chosen = stages_[s];
     const auto replicas = static_cast<std::int64_t>(chosen.devices.size());
-    const StagePlace place{replicas, window_after, chosen.recompute};
+    const StagePlace place{replicas, reach_after, chosen.recompute};
     model::Stage& stage = result.stages[s];
     stage.device = chosen.devices.front();
     stage.choice = stage_memory(problem_, bytes_[s], place);
@@ -167,7 +167,7 @@ class Pricer {
     DeviceLoad each = load(s);
     each.memory = total(*stage.choice);
     for (const DeviceId device : chosen.devices) result.devices[device.index()] = each;
-    return window(*stage.choice, replicas);
+    return reach(problem_, *stage.choice, replicas);
   }
 
   const Problem& problem_;
@@ -192,6 +192,12 @@ Duration sync_time(const model::Link& link, Bytes bytes, std::int64_t r) {
                                           : Duration(static_cast<std::int64_t>(all));
 }
 
+std::int64_t reach(const Problem& problem, const model::StageChoice& choice,
+                   std::int64_t replicas) {
+  const bool overlap = problem.transfers() != model::Transfers::serial;
+  return window(choice, replicas) + (overlap ? 2 * replicas : 0);
+}
+
 model::StageChoice stage_memory(const Problem& problem, const StageBytes& bytes,
                                 const StagePlace& place) {
   model::StageChoice choice;
@@ -199,7 +205,8 @@ model::StageChoice stage_memory(const Problem& problem, const StageBytes& bytes,
   choice.resident = bytes.resident;
   if (!problem.graph().has_backward()) return choice;
   const std::int64_t share = problem.question().stages->micro_batches / place.replicas;
-  const std::int64_t rounds = ceil_div(place.window_after, place.replicas) + 1;
+  const bool overlap = problem.transfers() != model::Transfers::serial && place.reach_after > 0;
+  const std::int64_t rounds = ceil_div(place.reach_after, place.replicas) + (overlap ? 3 : 1);
   switch (problem.schedule()) {
     case Schedule::gpipe:
       choice.in_flight = share;

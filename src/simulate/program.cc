@@ -108,8 +108,8 @@ class Writer {
       parts.operators.push_back(op);
       parts.compute += problem_.time(op, class_of(device_of(op))).value_or(Duration::zero());
     }
-    for (Index s = 0; s < plan_.stages.size(); ++s) add_choices(s);
     for (std::size_t x = 0; x < graph_.num_tensors(); ++x) move(TensorId(x));
+    for (Index s = 0; s < plan_.stages.size(); ++s) add_choices(s);
     add_tasks();
     add_needs();
     Program program;
@@ -169,6 +169,25 @@ class Writer {
     const std::int64_t share = problem_.question().stages->micro_batches / replicas(s);
     backward->second.fixed = Duration((sync.count() + share - 1) / share);
     backward->second.compute += backward->second.fixed;
+    if (problem_.transfers() == Transfers::half_duplex) {
+      delay_one(s, {&Parts::in, &Parts::out}, backward->second.fixed);
+    } else if (problem_.transfers() == Transfers::full_duplex) {
+      delay_one(s, {&Parts::in}, backward->second.fixed);
+      delay_one(s, {&Parts::out}, backward->second.fixed);
+    }
+  }
+  // What synchronises does nothing else meanwhile: a link loses that time too. gpipe synchronises
+  // in its backward phase.
+  void delay_one(Index s, std::initializer_list<Duration Parts::*> transfers, Duration time) {
+    for (const Index wave : {1U, 0U}) {
+      if (wave == 0 && problem_.schedule() == model::Schedule::gpipe) return;
+      Parts& parts = items_.at(Item{wave, false, s});
+      for (Duration Parts::*transfer : transfers) {
+        if (parts.*transfer == Duration::zero()) continue;
+        parts.*transfer += time;
+        return;
+      }
+    }
   }
   [[nodiscard]] std::int64_t replicas(Index s) const {
     const auto& choice = plan_.stages[s].choice;
@@ -223,11 +242,13 @@ class Writer {
 
   [[nodiscard]] std::vector<std::int64_t> in_flight() const {
     std::vector<std::int64_t> counts(plan_.stages.size());
-    std::int64_t window = 0;
+    // Rounds of the stage's own that a transfer takes; none where it is part of an item.
+    const std::int64_t hop = problem_.transfers() == Transfers::serial ? 0 : 1;
+    std::int64_t away = 0;  // micro-batches gone to the next stage and not come back
     for (Index s = static_cast<Index>(counts.size()); s-- > 0;) {
       const std::int64_t r = replicas(s);
-      counts[s] = (window + r - 1) / r + 1;
-      window = counts[s] * r;
+      counts[s] = away == 0 ? 1 : (away + r - 1) / r + 1 + 2 * hop;
+      away = (counts[s] + 2 * hop) * r;
     }
     return counts;
   }

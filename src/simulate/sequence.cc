@@ -50,13 +50,17 @@ bool is_plain_pipeline(const Program& program) {
   return true;
 }
 
-Sequence in_textbook_order(const Program& program) {
+Sequence in_textbook_order(const Program& program, model::Transfers transfers) {
   Sequence sequence;
   sequence.stride = 2;
+  const std::int64_t hop = transfers == model::Transfers::serial ? 0 : sequence.stride;
   for (const Task& task : program.tasks) {
     const std::int64_t in_flight = program.in_flight[task.stage];
     sequence.depth = std::max(sequence.depth, in_flight * rounds(task));
-    sequence.turns.push_back(task.phase == Phase::forward ? 0 : 2 * in_flight - 1);
+    std::int64_t turn = task.phase == Phase::forward ? 0 : 2 * in_flight - 1;
+    if (task.activity == Activity::in) turn -= hop;
+    if (task.activity == Activity::out) turn += hop;
+    sequence.turns.push_back(turn);
   }
   return sequence;
 }

@@ -33,7 +33,9 @@ struct Sequence {
 /// (stage s of d, without replicas: d − s), then alternates. Under serial transfers it too runs at
 /// T a micro-batch: with f(s) = f(s+1) − T + B(s), b(s) = b(s+1) + B(s+1) as starts of the forward
 /// and backward items (lengths F, B; F(s) + B(s) ≤ T) every item can start at its time and again
-/// each T. REQUIRES: is_plain_pipeline(program).
-[[nodiscard]] Sequence in_textbook_order(const Program& program);
+/// each T. Where transfers overlap with computing, each has its turn in the round of its device
+/// before the computation that it feeds, or after the one that it follows, and Program::in_flight
+/// counts these rounds: see docs/algorithms/stages.md. REQUIRES: is_plain_pipeline(program).
+[[nodiscard]] Sequence in_textbook_order(const Program& program, model::Transfers transfers);
 
 }  // namespace cleave::simulate

@@ -150,14 +150,9 @@ base::Result<Setup> set_up(const Problem& problem, const Plan& plan, const Optio
   }
   const bool alternates =
       setup.schedule != Schedule::inference && setup.schedule != Schedule::gpipe;
-  // Where transfers overlap, the textbook's few micro-batches in flight cannot keep every link
-  // busy. Stages with choices have the memory for just these.
-  const bool textbook =
-      alternates && is_plain_pipeline(setup.program) &&
-      (problem.question().stages || problem.transfers() == model::Transfers::serial ||
-       setup.schedule == Schedule::flush);
-  setup.sequence =
-      textbook ? in_textbook_order(setup.program) : in_rounds(setup.program, problem.transfers());
+  setup.sequence = alternates && is_plain_pipeline(setup.program)
+                       ? in_textbook_order(setup.program, problem.transfers())
+                       : in_rounds(setup.program, problem.transfers());
   if (auto status = choose_counts(problem, options, setup); !status) return status.error();
   return setup;
 }

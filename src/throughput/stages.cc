@@ -45,7 +45,7 @@ struct Caps {
 struct State {
   std::vector<std::int32_t> used;  // [kinds]: devices
   std::int64_t total = 0;          // of them
-  std::int64_t window = 0;         // of the first stage: its micro-batches in flight
+  std::int64_t reach = 0;          // of the first stage: micro-batches gone there, not come back
   Index to = 0;                    // where the first stage ends
   std::uint32_t rest = 0;          // the state there
   std::uint32_t kind = 0;
@@ -252,7 +252,7 @@ class CappedSearch {
     for (const bool recompute : {false, true}) {
       if (recompute && (!training_ || choices_.recompute == Recompute::never)) break;
       if (!recompute && training_ && choices_.recompute == Recompute::always) continue;
-      auto choice = cost::stage_memory(problem_, stage_.bytes(), {r, after.window, recompute});
+      auto choice = cost::stage_memory(problem_, stage_.bytes(), {r, after.reach, recompute});
       if (cost::window(choice, r) > max_window_) return std::nullopt;
       if (cost::total(choice) > kinds_[k].memory) continue;
       // Recomputing saves memory alone: where that is not short, it cannot help.
@@ -285,11 +285,11 @@ class CappedSearch {
   }
 
   // Keeps the states that no other makes superfluous: one with no more devices of any kind, no
-  // larger window, and at the same place in a server, can be completed by what completes the other.
+  // larger reach, and at the same place in a server, can be completed by what completes the other.
   void insert(Index from, Index to, std::uint32_t rest, std::size_t k, std::int64_t r,
               const model::StageChoice& choice) {
     const State& after = states_[to][rest];
-    const std::int64_t window = cost::window(choice, r);
+    const std::int64_t reach = cost::reach(problem_, choice, r);
     const auto uses = [&](std::size_t q) {
       return after.used[q] + (q == k ? static_cast<std::int64_t>(r) : 0);
     };
@@ -301,8 +301,8 @@ class CappedSearch {
     };
     auto& states = states_[from];
     for (std::size_t i = 0; i < states.size();) {
-      bool not_more = states[i].window <= window;
-      bool not_less = states[i].window >= window;
+      bool not_more = states[i].reach <= reach;
+      bool not_less = states[i].reach >= reach;
       for (std::size_t q = 0; q < kinds_.size(); ++q) {
         not_more = not_more && states[i].used[q] <= uses(q);
         not_less = not_less && states[i].used[q] >= uses(q);
@@ -319,7 +319,7 @@ class CappedSearch {
     state.used = after.used;
     state.used[k] = static_cast<std::int32_t>(uses(k));
     state.total = after.total + r;
-    state.window = window;
+    state.reach = reach;
     state.to = to;
     state.rest = rest;
     state.kind = static_cast<std::uint32_t>(k);

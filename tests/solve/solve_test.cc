@@ -19,6 +19,7 @@
 #include "support/draft.h"
 #include "support/latency_draft.h"
 #include "support/random_draft.h"
+#include "support/random_placement.h"
 
 namespace cleave::solve {
 namespace {
@@ -54,30 +55,6 @@ Problem random_problem(std::uint64_t seed, PlacementRule rule) {
   auto problem = support::build(draft);
   EXPECT_TRUE(problem.ok()) << support::to_json(draft);
   return std::move(problem).value();
-}
-
-// Every group on a random device that all its members may be on; empty where there is none.
-Placement random_placement(const Problem& problem, base::Random& random) {
-  const model::Graph& graph = problem.graph();
-  Placement placement(graph.num_operators());
-  for (std::size_t v = 0; v < placement.size(); ++v) {
-    if (placement[v].valid()) continue;
-    std::vector<OperatorId> unit{OperatorId(v)};
-    if (const auto group = graph.group(OperatorId(v))) {
-      unit.assign(graph.members(*group).begin(), graph.members(*group).end());
-    }
-    std::vector<DeviceId> choices;
-    for (std::size_t d = 0; d < problem.machine().num_devices(); ++d) {
-      const bool allowed = std::all_of(unit.begin(), unit.end(), [&](OperatorId op) {
-        return problem.allowed(op, DeviceId(d));
-      });
-      if (allowed) choices.emplace_back(d);
-    }
-    if (choices.empty()) return {};
-    const DeviceId device = choices[random.below(choices.size())];
-    for (const OperatorId op : unit) placement[op.index()] = device;
-  }
-  return placement;
 }
 
 TEST(Registry, EachAlgorithmHasANameOfItsOwn) {
@@ -270,7 +247,7 @@ TEST(Describe, ArrangesStagesOfAnyPlacement) {
   std::size_t virtual_stages = 0;
   for (std::uint64_t seed = 0; seed < 5000; ++seed) {
     const Problem problem = random_problem(seed, PlacementRule::any);
-    const Placement placement = random_placement(problem, random);
+    const Placement placement = support::random_placement(problem, random);
     if (placement.empty() || !check::examine(problem, placement).feasible()) continue;
     const Plan plan = describe(problem, placement);
     const auto sound = check::verify(problem, plan);
@@ -288,7 +265,7 @@ TEST(Describe, ContiguousPlacementsHaveOneStageADevice) {
   std::size_t checked = 0;
   for (std::uint64_t seed = 0; seed < 5000; ++seed) {
     const Problem problem = random_problem(seed, PlacementRule::contiguous);
-    const Placement placement = random_placement(problem, random);
+    const Placement placement = support::random_placement(problem, random);
     if (placement.empty() || !check::examine(problem, placement).feasible()) continue;
     const Plan plan = describe(problem, placement);
     const auto sound = check::verify(problem, plan);

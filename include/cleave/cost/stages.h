@@ -35,8 +35,8 @@ struct StageBytes {
 
 /// Where a stage is and what it chose.
 struct StagePlace {
-  std::int64_t replicas = 1;      ///< r
-  std::int64_t window_after = 0;  ///< of the next stage; 0: this is the last
+  std::int64_t replicas = 1;     ///< r
+  std::int64_t reach_after = 0;  ///< of the next stage; 0: this is the last
   bool recompute = false;
 };
 
@@ -44,6 +44,10 @@ struct StagePlace {
 [[nodiscard]] inline std::int64_t window(const model::StageChoice& choice, std::int64_t replicas) {
   return choice.in_flight * replicas;
 }
+/// Micro-batches that the stage before sees go and not yet come back: the window and, where
+/// transfers overlap with computing, those on their way over the border: 2 · r.
+[[nodiscard]] std::int64_t reach(const model::Problem& problem, const model::StageChoice& choice,
+                                 std::int64_t replicas);
 /// What each device of a stage holds: the fields from in_flight on, `replicas` left empty.
 [[nodiscard]] model::StageChoice stage_memory(const model::Problem& problem,
                                               const StageBytes& bytes, const StagePlace& place);
