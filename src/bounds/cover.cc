@@ -26,7 +26,6 @@ constexpr double kLeastNegative = 0.003;
 constexpr double kMostNegative = 0.04;
 constexpr std::size_t kFewLabels = 1 << 12;
 constexpr std::size_t kMostLabels = 1 << 16;
-constexpr int kMaxPivots = 2000;
 constexpr int kMaxRounds = 1000;
 constexpr Node kNoPart = 0xffffffff;
 
@@ -104,14 +103,14 @@ Cover::Knapsack Cover::fill(const Contracted& graph, std::span<const std::int64_
     if (item.size <= capacity) {
       capacity -= item.size;
       result.most += item.weight;
-      result.members.emplace_back(item.node, 1.0);
+      result.members.push_back({item.node, 1.0});
       continue;
     }
     const auto part = static_cast<std::int64_t>(Wide{item.weight} * capacity / item.size);
     result.most += part;
     if (part > 0) {
-      result.members.emplace_back(item.node,
-                                  static_cast<double>(capacity) / static_cast<double>(item.size));
+      result.members.push_back(
+          {item.node, static_cast<double>(capacity) / static_cast<double>(item.size)});
     }
     break;
   }
@@ -213,7 +212,7 @@ std::optional<Cover::Members> Cover::on_level(const Column& column) const {
   for (Node part = 0; part < held.size(); ++part) {
     if (held[part] == 0) continue;
     if (held[part] < level_.fused->part_sizes[part]) return std::nullopt;
-    members.emplace_back(part, 1.0);
+    members.push_back({part, 1.0});
   }
   return members;
 }
@@ -237,7 +236,7 @@ void Cover::collect(Evaluation& evaluation, Weights weights, std::size_t kind, A
     std::int64_t weight = 0;
     for (const Node v : set) {
       weight += std::exchange(weights[v], taken);
-      members.emplace_back(v, 1.0);
+      members.push_back({v, 1.0});
     }
     Column column = from_level(kind, set);
     const bool real = column.load <= threshold;
@@ -395,6 +394,8 @@ Cover::Outcome Cover::refute(Amount threshold, std::uint64_t& effort, std::uint6
 Cover::Step Cover::generate(Weights& weights, double negative, Amount threshold,
                             std::uint64_t& effort, std::uint64_t max_effort,
                             const base::Deadline& deadline) {
+  auto solver = program::make_linear_solver();
+  if (!solver) return Step::stopped;
   Weights now = weights_on_level(weights);
   const Contracted& graph = level_.fused->graph;
   const Weights times = weights_on_level(times_);
@@ -409,7 +410,8 @@ Cover::Step Cover::generate(Weights& weights, double negative, Amount threshold,
     costs.push_back(static_cast<double>(times[v]) / static_cast<double>(kWeightScale) + smallest +
                     surplus_costs.back());
   }
-  CoverMaster master(costs, surplus_costs, {graph_.kind_count.begin(), graph_.kind_count.end()});
+  CoverMaster master(std::move(solver), costs, surplus_costs,
+                     {graph_.kind_count.begin(), graph_.kind_count.end()});
   for (const Column& column : columns_) {
     if (column.load > threshold) continue;
     if (auto members = on_level(column)) master.add(column.kind, std::move(*members));
@@ -449,7 +451,7 @@ Cover::Step Cover::generate(Weights& weights, double negative, Amount threshold,
     // Where the smoothed weights tell nothing new, the duals themselves have to be asked.
     if (!improves && smoothing == 0) return Step::open;
     smoothing = improves ? usual_smoothing : 0;
-    master.solve(kMaxPivots);
+    if (!master.solve(deadline)) return Step::stopped;
     if (master.objective() < 1e-5) return Step::open;
     std::vector<double> duals = master.duals();
     const double dual_sum = size_of(duals);

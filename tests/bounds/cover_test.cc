@@ -7,7 +7,6 @@
 #include <numeric>
 #include <string>
 
-#include "bounds/cover_master.h"
 #include "oracle/sets.h"
 #include "oracle/trials.h"
 
@@ -97,50 +96,6 @@ TEST(PathPricing, OrdersAreOfAllNodes) {
     }
     return std::nullopt;
   });
-}
-
-// Weak and strong duality: prices that no column exceeds, and worth what the program costs.
-TEST(CoverMaster, EndsAtPricesThatProveItsOptimum) {
-  base::Random random(7);
-  for (int round = 0; round < 300; ++round) {
-    const std::size_t rows = 1 + random.below(8);
-    const std::size_t kinds = 1 + random.below(3);
-    std::vector<double> costs, surplus_costs, counts;
-    for (std::size_t v = 0; v < rows; ++v) {
-      costs.push_back(1.0 + random.unit());
-      surplus_costs.push_back(random.chance(0.5) ? 0.0 : random.unit());
-    }
-    for (std::size_t q = 0; q < kinds; ++q) counts.push_back(static_cast<double>(random.below(3)));
-    CoverMaster master(costs, surplus_costs, counts);
-    std::vector<std::pair<std::size_t, CoverMaster::Column>> columns;
-    for (std::size_t j = random.below(20); j > 0; --j) {
-      CoverMaster::Column column;
-      for (std::uint32_t v = 0; v < rows; ++v) {
-        if (random.chance(0.5)) column.emplace_back(v, random.chance(0.8) ? 1.0 : random.unit());
-      }
-      columns.emplace_back(random.below(kinds), column);
-      master.add(columns.back().first, column);
-    }
-    master.solve(10000);
-    const std::vector<double> duals = master.duals();
-    double worth = 0;
-    for (std::size_t v = 0; v < rows; ++v) {
-      EXPECT_GE(duals[v], -surplus_costs[v] - 1e-7);
-      EXPECT_LE(duals[v], costs[v] + 1e-7);
-      worth += duals[v];
-    }
-    // What each kind's devices take from it: the most that a column of the kind covers.
-    std::vector<double> most(kinds, 0.0);
-    for (const auto& [kind, column] : columns) {
-      EXPECT_LE(master.excess(kind, column), 1e-7);
-      double sum = 0;
-      for (const auto& [v, a] : column) sum += duals[v] * a;
-      most[kind] = std::max(most[kind], sum);
-    }
-    for (std::size_t q = 0; q < kinds; ++q) worth -= counts[q] * most[q];
-    // Its rows ask for up to 1.0001, lest it turn in circles.
-    EXPECT_NEAR(worth, master.objective(), 2e-4 * static_cast<double>(rows));
-  }
 }
 
 // The least of the largest loads over all placements.

@@ -10,6 +10,7 @@
 
 #include "cleave/base/limits.h"
 #include "cleave/bounds/path_pricing.h"
+#include "cleave/program/linear_solver.h"
 #include "cleave/reduce/contract.h"
 
 namespace cleave::bounds {
@@ -48,7 +49,7 @@ class Cover {
 
  private:
   using Weights = std::vector<std::int64_t>;  // [nodes], sum at most 2^46
-  using Members = std::vector<std::pair<std::uint32_t, double>>;
+  using Members = std::vector<program::LinearSolver::Entry>;
   /// The graph with nodes fused that share a device in every placement within some threshold.
   struct Fused {
     reduce::Contracted graph;
