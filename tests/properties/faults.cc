@@ -160,9 +160,10 @@ Fault find_fault_in_gap(const Answer& answer, double gap) {
 
 }  // namespace
 
-Fault find_fault(const Solver& solver, const Problem& problem) {
-  const std::optional<Optimum> optimum = support::brute_force(problem);
+namespace {
 
+Fault find_fault_without_limits(const Solver& solver, const Problem& problem,
+                                const std::optional<Optimum>& optimum) {
   std::vector<base::Progress> reports;
   const Answer full = solver.plan(problem, patient(),
                                   [&](const base::Progress& report) { reports.push_back(report); });
@@ -172,6 +173,14 @@ Fault find_fault(const Solver& solver, const Problem& problem) {
   }
   if (Fault fault = find_fault_in_progress(reports, optimum)) return fault;
   if (!equal(full, solver.plan(problem, patient(), {}))) return "a second run answers otherwise";
+  return std::nullopt;
+}
+
+}  // namespace
+
+Fault find_fault(const Solver& solver, const Problem& problem) {
+  const std::optional<Optimum> optimum = support::brute_force(problem);
+  if (Fault fault = find_fault_without_limits(solver, problem, optimum)) return fault;
 
   for (const Run& run : limited_runs()) {
     const Answer answer = solver.plan(problem, run.limits, {});
@@ -222,6 +231,27 @@ Fault compare_costs(const Problem& problem, const model::Placement& placement) {
 
 namespace {
 
+// At random thresholds, one after the other: what was found out at one serves the next.
+Fault find_fault_at_random_thresholds(const reduce::Contracted& graph, std::int64_t optimum,
+                                      base::Random& random) {
+  const base::Deadline deadline(patient());
+  bounds::Cover cover(graph);
+  constexpr int kThresholds = 6;
+  constexpr std::uint64_t kEffort = 20000;
+  for (int i = 0; i < kThresholds; ++i) {
+    const auto span = static_cast<std::uint64_t>(optimum) + 1;
+    const bool above = random.chance(0.5);
+    const auto threshold = static_cast<std::int64_t>(random.below(span)) + (above ? optimum : 0);
+    std::uint64_t effort = 0;
+    const auto outcome = random.chance(0.3) ? cover.refute_by_share(threshold, effort, deadline)
+                                            : cover.refute(threshold, effort, kEffort, deadline);
+    if (outcome == bounds::Cover::Outcome::refuted && threshold >= optimum) {
+      return fmt::format("threshold {} is refuted; the optimum is {}", threshold, optimum);
+    }
+  }
+  return std::nullopt;
+}
+
 // A threshold at which there is a placement must never be refuted; one below any placement may.
 Fault find_fault_in_cover(const reduce::Contracted& graph, std::int64_t optimum) {
   const base::Deadline deadline(patient());
@@ -241,6 +271,17 @@ Fault find_fault_in_cover(const reduce::Contracted& graph, std::int64_t optimum)
   return std::nullopt;
 }
 
+Fault find_fault_in_bounds(const reduce::Contracted& graph, const reduce::Contracted& merged,
+                           std::int64_t optimum) {
+  const base::Deadline deadline(patient());
+  std::int64_t heaviest = 0;
+  for (std::size_t p = 0; p < graph.phases; ++p) {
+    heaviest += bounds::least_load_of_a_node(graph, p, 0, deadline);
+  }
+  if (heaviest > optimum) return "the heaviest group exceeds the optimum";
+  return find_fault_in_cover(merged, optimum);
+}
+
 }  // namespace
 
 Fault find_bound_fault(const Problem& problem) {
@@ -249,13 +290,19 @@ Fault find_bound_fault(const Problem& problem) {
   const auto merged = reduce::contract_groups(problem, false);
   if (!optimum) return std::nullopt;
   if (!graph || !merged) return "contraction calls a problem infeasible that is not";
-  const base::Deadline deadline(patient());
-  std::int64_t heaviest = 0;
-  for (std::size_t p = 0; p < graph->phases; ++p) {
-    heaviest += bounds::least_load_of_a_node(*graph, p, 0, deadline);
-  }
-  if (heaviest > optimum->objective.count()) return "the heaviest group exceeds the optimum";
-  return find_fault_in_cover(*merged, optimum->objective.count());
+  return find_fault_in_bounds(*graph, *merged, optimum->objective.count());
+}
+
+Fault find_unlimited_fault(const Solver& solver, const Problem& problem) {
+  const std::optional<Optimum> optimum = support::brute_force(problem);
+  if (Fault fault = find_fault_without_limits(solver, problem, optimum)) return fault;
+  const auto graph = reduce::contract_groups(problem);
+  const auto merged = reduce::contract_groups(problem, false);
+  if (!optimum || !graph || !merged) return std::nullopt;
+  const std::int64_t least = optimum->objective.count();
+  if (Fault fault = find_fault_in_bounds(*graph, *merged, least)) return fault;
+  base::Random random(problem.graph().num_operators() + static_cast<std::uint64_t>(least));
+  return find_fault_at_random_thresholds(*merged, least, random);
 }
 
 Fault find_definition_fault(const Problem& problem) {

@@ -20,6 +20,11 @@ namespace cleave::properties {
 [[nodiscard]] std::optional<std::string> find_fault(const Solver& solver,
                                                     const model::Problem& problem);
 
+/// Without limits only, but with every bound asked directly, at random thresholds as well: for
+/// solvers of placements without contiguity.
+[[nodiscard]] std::optional<std::string> find_unlimited_fault(const Solver& solver,
+                                                              const model::Problem& problem);
+
 /// What differs between brute force and plan_by_ideal_chains(). REQUIRES: contiguous placement.
 [[nodiscard]] std::optional<std::string> find_definition_fault(const model::Problem& problem);
 
