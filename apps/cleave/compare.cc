@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cleave/report/text.h"
+#include "cleave/simulate/simulate.h"
 #include "cleave/solve/solve.h"
 #include "command.h"
 #include "interrupt.h"
@@ -36,10 +40,37 @@ base::Result<Rival> read_expert(const std::string& file, const model::Problem& p
   return to_rival(problem, solve::judge(problem, std::move(name), std::move(placement).value()));
 }
 
-// What the pipeline is worth without visiting a device twice, and how often the answer does. Stages
-// are runs of operators that a device works on in one go.
-base::Result<Rival> plan_contiguously(const Task& task, const base::Limits& limits,
-                                      const model::Plan& answer) {
+// What a plan asks of the devices and of a sample.
+struct Pipeline {
+  std::string_view placement;
+  base::Duration objective{0};
+  double gap = 0;
+  std::size_t stages = 0;
+  std::size_t most_visits = 0;           // of a device by one sample
+  std::optional<base::Duration> sample;  // alone in the pipeline; none: too many slices to simulate
+};
+
+Pipeline describe_pipeline(const model::Problem& problem, const model::Plan& plan) {
+  Pipeline pipeline{to_string(problem.question().placement),
+                    plan.objective,
+                    plan.gap(),
+                    plan.stages.size(),
+                    0,
+                    std::nullopt};
+  std::vector<std::size_t> visits(problem.machine().num_devices(), 0);
+  for (const model::Stage& stage : plan.stages) {
+    pipeline.most_visits = std::max(pipeline.most_visits, ++visits[stage.device.index()]);
+  }
+  const auto alone = simulate::simulate(problem, plan, {.micro_batches = 1, .batch = 1});
+  if (alone) pipeline.sample = alone->makespan;
+  return pipeline;
+}
+
+// The answer beside the pipeline that visits no device twice; without the latter where there is
+// none.
+base::Result<std::vector<Pipeline>> compare_with_contiguous(const Task& task,
+                                                            const base::Limits& limits,
+                                                            const model::Plan& answer) {
   model::Question question = task.problem.question();
   question.placement = model::PlacementRule::contiguous;
   const auto problem = model::Problem::create(task.problem.shared_graph(), task.problem.machine(),
@@ -47,16 +78,25 @@ base::Result<Rival> plan_contiguously(const Task& task, const base::Limits& limi
   if (!problem) return problem.error();
   const auto plan = solve::solve(*problem, limits);
   if (!plan) return plan.error();
-  Rival rival;
-  rival.name = "contiguous";
-  rival.note = plan->reason;
-  if (!plan->has_placement()) return rival;
-  rival.objective = plan->objective;
-  rival.feasible = true;
-  rival.note = fmt::format(
-      "gap {} (cleave: {}), {} stages (cleave: {})", report::format_percent(plan->gap()),
-      report::format_percent(answer.gap()), plan->stages.size(), answer.stages.size());
-  return rival;
+  std::vector<Pipeline> pipelines{describe_pipeline(task.problem, answer)};
+  if (plan->has_placement()) pipelines.push_back(describe_pipeline(*problem, *plan));
+  return pipelines;
+}
+
+std::string table_of(const std::vector<Pipeline>& pipelines) {
+  using Align = report::Table::Align;
+  report::Table table({{"pipeline", Align::left},
+                       {"time per sample"},
+                       {"gap"},
+                       {"stages"},
+                       {"visits of a device"},
+                       {"one sample alone"}});
+  for (const Pipeline& p : pipelines) {
+    table.add({std::string(p.placement), report::format_time(p.objective),
+               report::format_percent(p.gap), std::to_string(p.stages),
+               std::to_string(p.most_visits), p.sample ? report::format_time(*p.sample) : "-"});
+  }
+  return table.text();
 }
 
 // Whether the plan beats what needs no planner.
@@ -70,8 +110,23 @@ std::string give_verdict(const model::Plan& plan, const std::vector<Rival>& simp
                      report::format_time(*best->objective), report::format_time(plan.objective));
 }
 
+nlohmann::ordered_json to_json(const std::vector<Pipeline>& pipelines) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Pipeline& p : pipelines) {
+    nlohmann::ordered_json entry{{"placement", p.placement},
+                                 {"objective_ms", base::to_ms(p.objective)},
+                                 {"gap", p.gap},
+                                 {"stages", p.stages},
+                                 {"most_visits", p.most_visits},
+                                 {"sample_ms", nullptr}};
+    if (p.sample) entry["sample_ms"] = base::to_ms(*p.sample);
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 std::string to_json(const std::string& plan, const std::vector<Rival>& rivals,
-                    const std::string& verdict) {
+                    const std::vector<Pipeline>& pipelines, const std::string& verdict) {
   nlohmann::ordered_json alternatives = nlohmann::ordered_json::array();
   for (const Rival& rival : rivals) {
     nlohmann::ordered_json entry{{"name", rival.name}};
@@ -84,9 +139,10 @@ std::string to_json(const std::string& plan, const std::vector<Rival>& rivals,
     entry["note"] = rival.note;
     alternatives.push_back(std::move(entry));
   }
-  const nlohmann::ordered_json object{{"plan", nlohmann::ordered_json::parse(plan)},
-                                      {"alternatives", std::move(alternatives)},
-                                      {"verdict", verdict}};
+  nlohmann::ordered_json object{{"plan", nlohmann::ordered_json::parse(plan)},
+                                {"alternatives", std::move(alternatives)},
+                                {"verdict", verdict}};
+  if (!pipelines.empty()) object["pipelines"] = to_json(pipelines);
   return object.dump(2) + "\n";
 }
 
@@ -112,11 +168,15 @@ int run(Arguments& arguments) {
 
   std::vector<Rival> rivals =
       to_rivals(task->problem, solve::alternatives(task->problem, limits.seed));
+  std::vector<Pipeline> pipelines;
   if (task->problem.question().objective == model::Objective::throughput &&
       task->problem.question().placement == model::PlacementRule::any) {
-    auto contiguous = plan_contiguously(*task, limits, *plan);
-    if (!contiguous) return fail(contiguous.error());
-    rivals.insert(rivals.begin(), std::move(contiguous).value());
+    auto both = compare_with_contiguous(*task, limits, *plan);
+    if (!both) return fail(both.error());
+    pipelines = std::move(both).value();
+    if (pipelines.size() > 1) {
+      rivals.insert(rivals.begin(), Rival{"contiguous", "", pipelines[1].objective, true});
+    }
   }
   rivals.insert(rivals.end(), experts.begin(), experts.end());
   const std::string verdict =
@@ -125,9 +185,10 @@ int run(Arguments& arguments) {
       arguments.json
           ? to_json(io::plan_to_json(task->problem, *plan,
                                      provenance(arguments.graph, *task, arguments.request), false),
-                    rivals, verdict)
-          : fmt::format("{}\n\n{}\n{}\n", report::describe_answer(*plan),
-                        report::comparison_table(*plan, rivals, stdout_colours()), verdict);
+                    rivals, pipelines, verdict)
+          : fmt::format("{}\n\n{}\n{}{}\n", report::describe_answer(*plan),
+                        report::comparison_table(*plan, rivals, stdout_colours()),
+                        pipelines.empty() ? "" : table_of(pipelines) + "\n", verdict);
   if (auto printed = print(text); !printed) return fail(printed.error());
   return kDone;
 }

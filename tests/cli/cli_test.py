@@ -704,8 +704,23 @@ class Compare(CliTest):
     def test_contiguous_beside_any(self):
         asked = ["compare", self.write("g.json", GRAPH)]
         text = self.run_cleave(*asked, "--placement", "any").stdout
-        self.assertRegex(text, r"(?m)^contiguous .*gap 0.00% \(cleave: .*%\), \d+ stages")
+        # Twice: as an alternative, and as a pipeline with its gap, stages, visits and latency.
+        self.assertEqual(len(re.findall(r"(?m)^contiguous ", text)), 2)
+        self.assertRegex(text, r"(?m)^any +3\.\d+ ms +0\.00% +\d+ +\d+ +\d\S+ ms$")
         self.assertNotRegex(self.run_cleave(*asked).stdout, r"(?m)^contiguous ")
+
+    def test_pipelines_in_json(self):
+        asked = ["compare", self.write("g.json", GRAPH), "--json"]
+        answer = json.loads(self.run_cleave(*asked, "--placement", "any").stdout)
+        free, contiguous = answer["pipelines"]
+        self.assertEqual([free["placement"], contiguous["placement"]], ["any", "contiguous"])
+        self.assertLessEqual(free["objective_ms"], contiguous["objective_ms"])
+        self.assertEqual(contiguous["most_visits"], 1)
+        self.assertGreaterEqual(free["most_visits"], 1)
+        # A sample that is alone passes through no faster than the busiest device works.
+        for pipeline in free, contiguous:
+            self.assertGreaterEqual(pipeline["sample_ms"], pipeline["objective_ms"])
+        self.assertNotIn("pipelines", json.loads(self.run_cleave(*asked).stdout))
 
     def test_says_when_splitting_does_not_pay(self):
         text = self.run_cleave("compare", self.write("g.json", GRAPH)).stdout
@@ -820,7 +835,7 @@ class Bench(CliTest):
     def test_table_and_json(self):
         text = self.run_cleave("bench", "paper", "--data", ".", "--baselines").stdout
         self.assertRegex(text, r"(?m)^Some/one +3 +2 +3\.5000000 +3\.5000000 +0\.00% +optimal ")
-        self.assertIn("2 inputs, 2 proven optimal, 0 failed", text)
+        self.assertIn("2 inputs, 2 placed, 2 proven optimal, 0 failed", text)
         self.assertIn("one-device", text)
         answer = json.loads(self.run_cleave("bench", "paper", "--data", "paper", "--json").stdout)
         self.assertEqual([row["input"] for row in answer["rows"]], ["Some/one", "Some/two"])
@@ -843,6 +858,18 @@ class Bench(CliTest):
         expert = row["alternatives"][-1]
         self.assertEqual((expert["name"], expert["objective_ms"]), ("expert", 6.5))
 
+    def test_without_contiguity_the_best_alternative_is_beside_the_answer(self):
+        text = self.run_cleave("bench", "paper", "--data", ".", "--placement", "any").stdout
+        self.assertRegex(text, r"(?m)^Some/one .* 1\.000  contiguous$")
+        self.assertIn("bound / objective: 1.00000", text)
+        self.assertNotIn("worse than", text)
+        answer = json.loads(self.run_cleave("bench", "paper", "--data", ".", "--placement", "any",
+                                            "--json").stdout)
+        self.assertEqual(answer["totals"]["beaten"], 0)
+        for row in answer["rows"]:
+            self.assertEqual(row["alternatives"][0]["name"], "contiguous")
+            self.assertTrue(row["bound_method"])
+
     def test_accelerators_can_be_set(self):
         answer = json.loads(self.run_cleave("bench", "paper", "--data", ".", "-k", "1",
                                             "--json").stdout)
@@ -852,7 +879,7 @@ class Bench(CliTest):
     def test_a_bad_input_fails_its_row_only(self):
         (self.inputs / "bad.json").write_text("{")
         done = self.run_cleave("bench", "paper", "--data", ".", expect=1)
-        self.assertIn("3 inputs, 2 proven optimal, 1 failed", done.stdout)
+        self.assertIn("3 inputs, 2 placed, 2 proven optimal, 1 failed", done.stdout)
         self.assertIn("bad.json", done.stdout)
 
     def test_refusals(self):
