@@ -196,89 +196,126 @@ OrderSplit::Amount OrderSplit::time_on(std::uint32_t block, DeviceId device) con
   return total;
 }
 
+// The loads of an order's slices on one accelerator.
+class OrderSplit::Slices {
+ public:
+  Slices(const OrderSplit& split, std::span<const std::uint32_t> order)
+      : split_(split),
+        graph_(split.problem_.graph()),
+        order_(order),
+        position_(order.size()),
+        touched_(graph_.num_tensors(), 0),
+        inside_(graph_.num_tensors(), 0) {
+    for (std::size_t i = 0; i < order.size(); ++i) position_[order[i]] = i;
+  }
+
+  // visit(end, load) for each slice from `begin` on that the device can hold, the shortest first.
+  template <class Visit>
+  void visit_from(std::size_t begin, DeviceId device, Visit visit) {
+    const model::Problem& problem = split_.problem_;
+    class_ = problem.machine().class_of(device);
+    const auto limit = problem.memory(class_);
+    const Amount memory_limit = limit ? limit->count() : std::numeric_limits<Amount>::max();
+    ++pass_;
+    in_ = compute_ = out_ = 0;
+    Amount memory = 0;
+    for (std::size_t i = begin; i < order_.size(); ++i) {
+      const Amount time = split_.time_on(order_[i], device);
+      memory += split_.memory_[order_[i]];
+      if (time >= kNever || memory > memory_limit) return;
+      compute_ += time;
+      for (const OperatorId op : split_.members_[order_[i]]) take(op, begin);
+      visit(i + 1,
+            cost::combine(problem.transfers(), Duration(in_), Duration(compute_), Duration(out_))
+                .count());
+    }
+  }
+
+ private:
+  void take(OperatorId op, std::size_t begin) {
+    for (const TensorId x : graph_.inputs(op)) {
+      if (position_[split_.block_of_[graph_.producer(x).index()]] < begin) {  // moved in once
+        if (touched_[x.index()] != pass_) in_ += price(x);
+        touched_[x.index()] = pass_;
+      } else if (--inside_[x.index()] == 0) {
+        out_ -= price(x);
+      }
+    }
+    for (const TensorId x : graph_.outputs(op)) {
+      inside_[x.index()] = static_cast<std::uint32_t>(graph_.consumers(x).size());
+      if (inside_[x.index()] > 0) out_ += price(x);
+    }
+  }
+
+  [[nodiscard]] Amount price(TensorId x) const {
+    return split_.problem_.transfer(x, class_).count();
+  }
+
+  const OrderSplit& split_;
+  const model::Graph& graph_;
+  std::span<const std::uint32_t> order_;
+  std::vector<std::size_t> position_;   // [blocks]
+  std::vector<std::uint64_t> touched_;  // [tensors]: the pass in which it was moved in
+  std::vector<std::uint32_t> inside_;   // [tensors]: consumers that are not in the slice
+  std::uint64_t pass_ = 0;
+  ClassId class_;
+  Amount in_ = 0, compute_ = 0, out_ = 0;
+};
+
+// The pool on which each block of the order takes least, and that time.
+std::vector<OrderSplit::Pooled> OrderSplit::fastest_pools(
+    std::span<const std::uint32_t> order) const {
+  std::vector<Pooled> pools(order.size());
+  for (std::size_t d = 0; d < problem_.machine().num_devices(); ++d) {
+    if (!problem_.machine().is_pool(DeviceId(d))) continue;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const Amount time = time_on(order[i], DeviceId(d));
+      if (time < pools[i].time) pools[i] = Pooled{time, DeviceId(d)};
+    }
+  }
+  return pools;
+}
+
 std::vector<SlotId> OrderSplit::split(std::span<const std::uint32_t> order,
                                       const cost::LatencyClock& clock, std::uint64_t& effort,
                                       const base::Deadline& deadline) const {
-  const model::Graph& graph = problem_.graph();
-  const model::Machine& machine = problem_.machine();
   const std::size_t n = order.size();
   const auto accelerators = this->accelerators();
-  std::vector<std::size_t> position(num_blocks_);
-  for (std::size_t i = 0; i < n; ++i) position[order[i]] = i;
-  // The pool on which each block takes least.
-  std::vector<Amount> pool_time(n, kNever);
-  std::vector<DeviceId> pool(n);
-  for (std::size_t d = 0; d < machine.num_devices(); ++d) {
-    if (!machine.is_pool(DeviceId(d))) continue;
-    for (std::size_t i = 0; i < n; ++i) {
-      const Amount time = time_on(order[i], DeviceId(d));
-      if (time >= pool_time[i]) continue;
-      pool_time[i] = time;
-      pool[i] = DeviceId(d);
-    }
-  }
-  // [accelerators used or passed over][blocks placed]
+  const auto pools = fastest_pools(order);
   struct Step {
     Amount cost = kNever;
     std::uint32_t begin = 0;
     enum : std::uint8_t { none, pooled, call, skip } how = none;
   };
+  // [accelerators used or passed over][blocks placed]
   std::vector<std::vector<Step>> best(accelerators.size() + 1, std::vector<Step>(n + 1));
+  const auto improve = [&](std::size_t used, std::size_t end, Step step) {
+    if (step.cost < best[used][end].cost) best[used][end] = step;
+  };
   best[0][0].cost = 0;
-  std::vector<std::uint64_t> touched(graph.num_tensors(), 0);
-  std::vector<std::uint32_t> inside(graph.num_tensors(), 0);
-  std::uint64_t touch = 0;
-  for (std::size_t used = 0; used <= accelerators.size(); ++used) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const Amount cost = best[used][i].cost;
-      if (cost >= kNever || pool_time[i] >= kNever) continue;
-      if (cost + pool_time[i] < best[used][i + 1].cost) {
-        best[used][i + 1] = Step{cost + pool_time[i], static_cast<std::uint32_t>(i), Step::pooled};
-      }
-    }
-    if (used == accelerators.size() || deadline.reached()) break;
-    const DeviceId device = accelerators[used];
-    const ClassId c = machine.class_of(device);
-    const auto limit = problem_.memory(c);
-    const Amount memory_limit = limit ? limit->count() : std::numeric_limits<Amount>::max();
-    for (std::size_t i = 0; i <= n; ++i) {
+  Slices slices(*this, order);
+  for (std::size_t i = 0; i <= n; ++i) {
+    const auto begin = static_cast<std::uint32_t>(i);
+    std::vector<std::vector<std::size_t>> waiting(problem_.num_kinds());  // accelerators, by kind
+    for (std::size_t used = 0; used <= accelerators.size(); ++used) {
       const Amount cost = best[used][i].cost;
       if (cost >= kNever) continue;
+      if (i < n && pools[i].time < kNever) {
+        improve(used, i + 1, Step{cost + pools[i].time, begin, Step::pooled});
+      }
+      if (used == accelerators.size()) continue;
+      improve(used + 1, i, Step{cost, begin, Step::skip});
+      waiting[problem_.kind_of(accelerators[used]).index()].push_back(used);
+    }
+    for (const auto& alike : waiting) {
+      if (alike.empty()) continue;
       if (deadline.reached()) return {};
-      if (cost < best[used + 1][i].cost) {
-        best[used + 1][i] = Step{cost, static_cast<std::uint32_t>(i), Step::skip};
-      }
-      ++touch;
-      Amount in = 0, compute = 0, out = 0, memory = 0;
-      for (std::size_t j = i; j < n; ++j) {
-        const Amount time = time_on(order[j], device);
-        memory += memory_[order[j]];
-        if (time >= kNever || memory > memory_limit) break;
+      slices.visit_from(i, accelerators[alike.front()], [&](std::size_t end, Amount load) {
         ++effort;
-        compute += time;
-        for (const OperatorId op : members_[order[j]]) {
-          for (const TensorId x : graph.inputs(op)) {
-            const std::size_t from = position[block_of_[graph.producer(x).index()]];
-            if (from < i) {  // comes from outside: moved once
-              if (touched[x.index()] != touch) in += problem_.transfer(x, c).count();
-              touched[x.index()] = touch;
-            } else if (--inside[x.index()] == 0) {
-              out -= problem_.transfer(x, c).count();
-            }
-          }
-          for (const TensorId x : graph.outputs(op)) {
-            inside[x.index()] = static_cast<std::uint32_t>(graph.consumers(x).size());
-            if (inside[x.index()] > 0) out += problem_.transfer(x, c).count();
-          }
+        for (const std::size_t used : alike) {
+          improve(used + 1, end, Step{best[used][i].cost + load, begin, Step::call});
         }
-        const Amount load =
-            cost::combine(problem_.transfers(), Duration(in), Duration(compute), Duration(out))
-                .count();
-        Step& step = best[used + 1][j + 1];
-        if (cost + load < step.cost) {
-          step = Step{cost + load, static_cast<std::uint32_t>(i), Step::call};
-        }
-      }
+      });
     }
   }
   std::size_t used = 0;
@@ -286,12 +323,12 @@ std::vector<SlotId> OrderSplit::split(std::span<const std::uint32_t> order,
     if (best[u][n].cost < best[used][n].cost) used = u;
   }
   if (best[used][n].cost >= kNever) return {};
-  std::vector<SlotId> slot_of(graph.num_operators());
+  std::vector<SlotId> slot_of(problem_.graph().num_operators());
   for (std::size_t end = n; end > 0 || used > 0;) {
     const Step& step = best[used][end];
     if (step.how == Step::none) break;
     for (std::size_t i = step.begin; i < end; ++i) {
-      const DeviceId device = step.how == Step::pooled ? pool[i] : accelerators[used - 1];
+      const DeviceId device = step.how == Step::pooled ? pools[i].device : accelerators[used - 1];
       for (const OperatorId op : members_[order[i]]) slot_of[op.index()] = clock.first_slot(device);
     }
     end = step.begin;

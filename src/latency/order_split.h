@@ -28,7 +28,7 @@ class OrderSplit {
                                                  const base::Deadline& deadline) const;
 
   /// The best slices of the order, on devices' first slots; empty: there are none. Adds slices
-  /// priced to `effort`. O(blocks · (window · edges + window · devices)).
+  /// priced to `effort`. O(blocks · window · (edges · kinds + devices)).
   [[nodiscard]] std::vector<SlotId> split(std::span<const std::uint32_t> order,
                                           const cost::LatencyClock& clock, std::uint64_t& effort,
                                           const base::Deadline& deadline) const;
@@ -37,7 +37,14 @@ class OrderSplit {
   using Amount = std::int64_t;
   static constexpr Amount kNever = base::kMaxDuration.count();
 
+  class Slices;
+  struct Pooled {
+    Amount time = kNever;
+    DeviceId device;
+  };
+
   void merge_blocks();
+  [[nodiscard]] std::vector<Pooled> fastest_pools(std::span<const std::uint32_t> order) const;
   [[nodiscard]] std::vector<DeviceId> accelerators() const;
   [[nodiscard]] Amount time_on(std::uint32_t block, DeviceId device) const;
 

@@ -22,9 +22,9 @@ namespace {
 using model::PlanStatus;
 
 constexpr std::size_t kMaxRandomOrders = 8;
-constexpr std::uint64_t kMovesPerOperator = 256;      // in the first round; each round doubles them
-constexpr std::size_t kMaxPath = 2500;                // longer ones have too many intervals
-constexpr std::size_t kMaxChainWork = 1'000'000'000;  // length² · operators, likewise
+constexpr std::uint64_t kMovesPerOperator = 256;  // in the first round; each round doubles them
+constexpr std::size_t kMaxPath = 2500;            // longer ones have too many intervals
+constexpr std::size_t kMaxChain = 4000;           // likewise
 constexpr int kMaxRounds = 24;
 constexpr double kMaxWork = 4e9;  // moves · operators of the last round; about a minute
 constexpr std::array<double, 3> kHeats{0.02, 0.005, 0.05};
@@ -44,9 +44,10 @@ class Planner {
   Answer run() {
     raise(critical_path(relaxed_), "critical path");
     try_pools();
-    split_orders();
     const auto paths = choose_paths(relaxed_);
+    split_orders(0, 1);
     bound_by_series(paths);
+    split_orders(1, OrderSplit::kNumMethods + kMaxRandomOrders);
     bound_by_paths(paths);
     start_with_one_call();
     for (int round = 0; round < kMaxRounds && standing_.open(); ++round) {
@@ -92,10 +93,11 @@ class Planner {
     try_assignment(std::move(assignment));
   }
 
-  void split_orders() {
+  // By the orders from method `first` to before `last`.
+  void split_orders(std::size_t first, std::size_t last) {
     const OrderSplit splitter(problem_);
     base::Random random(limits_.seed);
-    for (std::size_t method = 0; method < OrderSplit::kNumMethods + kMaxRandomOrders; ++method) {
+    for (std::size_t method = first; method < last; ++method) {
       for (const bool reversed : {false, true}) {
         if (!standing_.open()) return;
         const auto order = splitter.order(method, reversed, random, standing_.deadline());
@@ -112,10 +114,10 @@ class Planner {
     std::vector<std::vector<Vertex>> chains;
     for (const auto& path : paths) {
       if (!standing_.open()) return;
-      auto chain = chain_of(relaxed_, path);
-      if (chain.empty() || chain.size() * chain.size() > kMaxChainWork / relaxed_.size) continue;
+      auto chain = thinned(chain_of(relaxed_, path));
+      if (chain.empty() || chain.size() > kMaxChain) continue;
       if (std::find(chains.begin(), chains.end(), chain) != chains.end()) continue;
-      raise(SeriesBound(relaxed_, chain).compute(), "series");
+      raise(SeriesBound(relaxed_, chain, standing_.deadline()).compute(), "series");
       chains.push_back(std::move(chain));
     }
   }

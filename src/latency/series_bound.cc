@@ -1,12 +1,15 @@
 #include "latency/series_bound.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace cleave::latency {
 namespace {
 
-constexpr int kRounds = 4;  // of choosing prices anew
+constexpr int kRounds = 4;               // of choosing prices anew
+constexpr std::size_t kUnthinned = 600;  // chains up to that length stay as they are
+constexpr std::size_t kMaxStride = 12;   // larger modules would have too many ideals
 
 // value = min(value, start + by), where both are possible.
 void lower(Amount& value, Amount start, Amount by) {
@@ -32,13 +35,25 @@ std::vector<Vertex> chain_of(const Relaxed& graph, const std::vector<Vertex>& pa
   return chain;
 }
 
-SeriesBound::SeriesBound(const Relaxed& graph, std::vector<Vertex> chain)
+std::vector<Vertex> thinned(std::vector<Vertex> chain) {
+  const std::size_t stride = std::min(kMaxStride, (chain.size() + kUnthinned - 1) / kUnthinned);
+  if (stride <= 1) return chain;
+  std::vector<Vertex> kept;
+  for (std::size_t i = 0; i < chain.size(); i += stride) kept.push_back(chain[i]);
+  if (kept.back() != chain.back()) kept.push_back(chain.back());
+  return kept;
+}
+
+SeriesBound::SeriesBound(const Relaxed& graph, std::vector<Vertex> chain,
+                         const base::Deadline& deadline)
     : graph_(graph), chain_(graph, std::move(chain)) {
   charge_memory();
   choose_prices();
-  build_modules();
-  build_intervals();
-  if (graph_.slots == 2) build_pairs();
+  if (!build_modules(deadline)) return;
+  find_least_ends();
+  if (!build_intervals(deadline)) return;
+  if (graph_.slots == 2 && !build_pairs(deadline)) return;
+  built_ = true;
 }
 
 // A colocation group's memory is charged where its first operator between the chain's ends is.
@@ -70,7 +85,7 @@ void SeriesBound::choose_prices() {
   }
 }
 
-void SeriesBound::build_modules() {
+bool SeriesBound::build_modules(const base::Deadline& deadline) {
   modules_.resize(chain_.vertices.size());
   pairs_.resize(chain_.vertices.size());
   // More calls than two of one accelerator are not told from calls of several.
@@ -79,6 +94,7 @@ void SeriesBound::build_modules() {
     return holder == kPool ? Module::Side{} : Module::Side{true, prices_[holder]};
   };
   for (std::size_t i = 1; i < chain_.vertices.size(); ++i) {
+    if (deadline.reached()) return false;
     const Module module(graph_, chain_, i, charged_);
     for (std::size_t before = 0; before <= kPool; ++before) {
       for (std::size_t after = 0; after <= kPool; ++after) {
@@ -87,6 +103,7 @@ void SeriesBound::build_modules() {
       if (before < kPool) pairs_[i].push_back(module.cost(side(before), side(before), true));
     }
   }
+  return true;
 }
 
 Amount SeriesBound::added_at(std::size_t position, std::size_t before, std::size_t after) const {
@@ -102,41 +119,59 @@ Amount SeriesBound::cost_at(const Interval& interval, std::size_t price) const {
 
 // What the modules at the ends of an interval add at least, at that price of memory.
 Amount SeriesBound::ends_add(std::size_t begin, std::size_t end, std::size_t price) const {
-  Amount before = Relaxed::kNever;
-  Amount after = Relaxed::kNever;
-  for (std::size_t other = 0; other <= kPool; ++other) {
-    before = std::min(before, added_at(begin, other, price));
-    after = std::min(after, added_at(end, price, other));
-  }
-  return before + after;
+  return least_before_[begin][price] + least_after_[end][price];
 }
 
-// What a call with that interval moves besides what the modules count: a tensor whose producer is
-// inside for certain and some consumer after the interval, or whose producer is before it and some
-// consumer inside for certain.
-Amount SeriesBound::moved(std::int32_t begin, std::int32_t end) const {
-  if (graph_.transfers != model::Transfers::serial) return 0;
-  Amount price = 0;
+// What the module at each position adds at least to what has the vertex after it, and before it.
+void SeriesBound::find_least_ends() {
+  least_before_.assign(chain_.vertices.size() + 1, kNobody);
+  least_after_.assign(chain_.vertices.size() + 1, kNobody);
+  for (std::size_t position = 0; position < least_before_.size(); ++position) {
+    for (std::size_t before = 0; before <= kPool; ++before) {
+      for (std::size_t after = 0; after <= kPool; ++after) {
+        const Amount added = added_at(position, before, after);
+        lower(least_before_[position][after], added, 0);
+        lower(least_after_[position][before], added, 0);
+      }
+    }
+  }
+}
+
+// What a call from `begin` on moves, by its end, besides what the modules count: a tensor whose
+// producer is inside for certain and some consumer after the interval, or whose producer is before
+// it and some consumer inside for certain.
+std::vector<Amount> SeriesBound::moved_from(std::int32_t begin) const {
+  const std::int32_t length = chain_.length();
+  std::vector<Amount> moved(static_cast<std::size_t>(length) + 2, 0);  // differences
+  if (graph_.transfers != model::Transfers::serial) return moved;
+  const auto add = [&](std::int32_t from, std::int32_t to, Amount price) {  // ends from … to
+    if (from > to) return;
+    moved[static_cast<std::size_t>(from)] += price;
+    moved[static_cast<std::size_t>(to) + 1] -= price;
+  };
   for (const Relaxed::Tensor& tensor : graph_.tensors) {
     const std::int32_t first = chain_.first[tensor.producer];
     const std::int32_t last = chain_.last[tensor.producer];
-    bool goes_beyond = false;
-    bool comes_inside = false;
-    bool at_begin = false;  // counted by the module where it enters
+    std::int32_t farthest = -1;     // the last end with a consumer after it
+    std::int32_t nearest = length;  // the end before the first with a consumer inside
+    bool at_begin = false;          // counted by the module where it enters
     for (const Vertex w : tensor.consumers) {
-      goes_beyond = goes_beyond || chain_.last[w] >= end;
-      comes_inside = comes_inside || (chain_.last[w] >= begin && chain_.first[w] < end);
+      farthest = std::max(farthest, chain_.last[w]);
+      if (chain_.last[w] >= begin) nearest = std::min(nearest, chain_.first[w]);
       at_begin = at_begin || chain_.first[w] == begin;
     }
-    const bool by_module_out = first == end - 1 && last == end - 1;
-    const bool by_module_in = first == begin - 1 && last == begin - 1 && at_begin;
-    if (last >= begin && first < end && goes_beyond && !by_module_out) price += tensor.price;
-    if (last >= 0 && first < begin && comes_inside && !by_module_in) price += tensor.price;
+    if (last >= begin) {
+      const bool by_module = first == last;  // where the interval ends with the producer
+      add(std::max(begin, first) + (by_module ? 2 : 1), farthest, tensor.price);
+    }
+    const bool by_module = first == begin - 1 && last == begin - 1 && at_begin;
+    if (last >= 0 && first < begin && !by_module) add(nearest + 1, length, tensor.price);
   }
-  return price;
+  std::partial_sum(moved.begin(), moved.end(), moved.begin());
+  return moved;
 }
 
-void SeriesBound::build_intervals() {
+bool SeriesBound::build_intervals(const base::Deadline& deadline) {
   const std::size_t length = chain_.vertices.size();
   intervals_[0].resize(length);
   intervals_[1].resize(length);
@@ -147,7 +182,9 @@ void SeriesBound::build_intervals() {
     }
   }
   for (std::size_t i = 0; i < length; ++i) {
+    if (deadline.reached()) return false;
     Interval inside;
+    const std::vector<Amount> moved = moved_from(static_cast<std::int32_t>(i));
     for (std::size_t j = i; j < length; ++j) {
       bool possible = true;
       for (const Vertex v : ends[j]) {
@@ -158,7 +195,7 @@ void SeriesBound::build_intervals() {
       }
       if (!possible || inside.memory > graph_.memory_limit) break;
       Interval interval = inside;
-      interval.fixed += moved(static_cast<std::int32_t>(i), static_cast<std::int32_t>(j + 1));
+      interval.fixed += moved[j + 1];
       Amount most = 0;
       for (std::size_t g = 0; g < kPrices; ++g) {
         const Amount cost = cost_at(interval, g);
@@ -171,13 +208,15 @@ void SeriesBound::build_intervals() {
       intervals_[0][i].push_back(interval);
     }
   }
+  return true;
 }
 
 // Two calls of one accelerator, one after the other: each has its interval, both the memory.
-void SeriesBound::build_pairs() {
+bool SeriesBound::build_pairs(const base::Deadline& deadline) {
   const std::size_t length = chain_.vertices.size();
   std::vector<std::array<Amount, kPrices>> costs;  // of two calls that end at begin + 2 + index
   for (std::size_t i = 0; i < length; ++i) {
+    if (deadline.reached()) return false;
     costs.clear();
     for (std::size_t middle = i + 1; middle <= i + intervals_[0][i].size() && middle < length;
          ++middle) {
@@ -211,9 +250,11 @@ void SeriesBound::build_pairs() {
       }
     }
   }
+  return true;
 }
 
 Amount SeriesBound::compute() {
+  if (!built_) return 0;
   Amount best = divide();
   for (int round = 0; round < kRounds && best < Relaxed::kNever; ++round) {
     if (!choose_again()) break;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cleave/base/limits.h"
 #include "latency/module.h"
 #include "latency/relaxed.h"
 
@@ -21,10 +22,10 @@ namespace cleave::latency {
 /// O(length · (calls · (window + prices²) + window²)) and the modules.
 class SeriesBound {
  public:
-  /// REQUIRES: `chain` is not empty and comes from chain_of(); graph outlives this.
-  SeriesBound(const Relaxed& graph, std::vector<Vertex> chain);
+  /// REQUIRES: `chain` is not empty, and some or all of what chain_of() gives; graph outlives this.
+  SeriesBound(const Relaxed& graph, std::vector<Vertex> chain, const base::Deadline& deadline);
 
-  /// The bound; kNever: the problem has no plan.
+  /// The bound; 0: the deadline came too early; kNever: the problem has no plan.
   [[nodiscard]] Amount compute();
 
  private:
@@ -49,10 +50,12 @@ class SeriesBound {
 
   void charge_memory();
   void choose_prices();
-  void build_modules();
-  void build_intervals();
-  void build_pairs();
-  [[nodiscard]] Amount moved(std::int32_t begin, std::int32_t end) const;
+  // False: the deadline was reached.
+  bool build_modules(const base::Deadline& deadline);
+  bool build_intervals(const base::Deadline& deadline);
+  bool build_pairs(const base::Deadline& deadline);
+  void find_least_ends();
+  [[nodiscard]] std::vector<Amount> moved_from(std::int32_t begin) const;
   [[nodiscard]] Amount added_at(std::size_t position, std::size_t before, std::size_t after) const;
   [[nodiscard]] Amount cost_at(const Interval& interval, std::size_t price) const;
   [[nodiscard]] Amount ends_add(std::size_t begin, std::size_t end, std::size_t price) const;
@@ -66,11 +69,16 @@ class SeriesBound {
   std::vector<Multiplier> prices_;            // [kPrices]
   std::vector<std::vector<Amount>> modules_;  // [position][before × (kPrices + 1) + after]
   std::vector<std::vector<Amount>> pairs_;    // [position][price]: between calls of one accelerator
-  std::array<std::vector<Row>, 2> intervals_;  // [calls − 1][begin]
-  std::vector<Holders> begun_;                 // [position]: of the last division
+  std::vector<Holders> least_before_, least_after_;  // [position]
+  std::array<std::vector<Row>, 2> intervals_;        // [calls − 1][begin]
+  bool built_ = false;
+  std::vector<Holders> begun_;  // [position]: of the last division
 };
 
 /// The vertices of a path that no path between two others of it goes around.
 [[nodiscard]] std::vector<Vertex> chain_of(const Relaxed& graph, const std::vector<Vertex>& path);
+
+/// The chain, or, if it is long, every so many of its vertices: larger modules, fewer intervals.
+[[nodiscard]] std::vector<Vertex> thinned(std::vector<Vertex> chain);
 
 }  // namespace cleave::latency

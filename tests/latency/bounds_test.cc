@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <numeric>
 
 #include "latency/optimum.h"
 #include "latency/path_bound.h"
@@ -40,12 +41,14 @@ class Bounds {
       const Amount by_path = PathBound(graph, path).raise(Relaxed::kNever, effort, deadline);
       tight_[0] += by_path == optimum->count() ? 1 : 0;
       if (by_path > optimum->count()) return fault("path", by_path, *optimum);
-      auto chain = chain_of(graph, path);
+      const auto chain = chain_of(graph, path);
       if (chain.empty()) continue;
       ++chains_;
-      const Amount by_series = SeriesBound(graph, std::move(chain)).compute();
+      const Amount by_series = SeriesBound(graph, chain, deadline).compute();
       tight_[1] += by_series == optimum->count() ? 1 : 0;
       if (by_series > optimum->count()) return fault("series", by_series, *optimum);
+      const Amount by_half = SeriesBound(graph, every_other(chain), deadline).compute();
+      if (by_half > optimum->count()) return fault("thinned series", by_half, *optimum);
     }
     return std::nullopt;
   }
@@ -56,6 +59,12 @@ class Bounds {
   }
 
  private:
+  static std::vector<Vertex> every_other(const std::vector<Vertex>& chain) {
+    std::vector<Vertex> kept;
+    for (std::size_t i = 0; i < chain.size(); i += 2) kept.push_back(chain[i]);
+    return kept;
+  }
+
   static std::string fault(const std::string& bound, Amount value, Duration optimum) {
     return bound + ": " + std::to_string(value) + " for an optimum of " +
            std::to_string(optimum.count());
@@ -78,6 +87,19 @@ TEST(Bounds, AreNoMoreThanAnyPlanTakesWithBranches) {
   expect_no_fault_with_branches(
       6000, [&](const auto& problem, auto optimum) { return bounds.find_fault(problem, optimum); });
   bounds.expect_some_tight();
+}
+
+TEST(Series, ThinsLongChainsOnly) {
+  std::vector<Vertex> chain(600);
+  std::iota(chain.begin(), chain.end(), Vertex{0});
+  EXPECT_EQ(thinned(chain), chain);
+  chain.resize(1200);
+  std::iota(chain.begin(), chain.end(), Vertex{0});
+  const auto kept = thinned(chain);
+  EXPECT_EQ(kept.size(), 601U);
+  EXPECT_EQ(kept.front(), 0U);
+  EXPECT_EQ(kept[1], 2U);
+  EXPECT_EQ(kept.back(), 1199U);
 }
 
 TEST(Bounds, AreNoMoreThanAnyPlanTakesWithColocatedRows) {
