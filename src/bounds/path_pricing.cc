@@ -18,6 +18,7 @@ constexpr std::size_t kMaxStates = 1 << 14;  // in front of one node
 constexpr std::size_t kMaxAllStates = 1 << 21;
 constexpr std::int64_t kResolution = std::int64_t{1} << 30;  // of the threshold
 constexpr std::int64_t kMaxLoadPrice = std::int64_t{1} << 24;
+constexpr int kFinestBlur = 16;  // loads are told apart to 2^-16 of the threshold, if need be less
 constexpr std::uint32_t kNoTrail = 0xffffffff;
 constexpr Node kNoNode = 0xffffffff;
 
@@ -312,9 +313,71 @@ PathPricing::Price PathPricing::price(std::span<const std::int64_t> weights, Amo
   return search(weights, threshold, enough, nullptr, effort, deadline);
 }
 
+namespace {
+
+// A set so far: what it has of the load and weighs, and its nodes.
+struct Label {
+  std::int64_t load;
+  std::int64_t weight;
+  std::uint32_t trail;
+  bool added;  // the node at hand, which the trail does not have yet
+};
+
+// Labels by load; each weighs more than those before it.
+using Front = std::vector<Label>;
+
+struct Group {
+  std::uint32_t state;
+  std::size_t begin, end;  // of its front among all labels
+};
+
+struct Trail {
+  std::uint32_t before;
+  Node node;
+};
+
+// The labels of both that weigh more than all with less load.
+void merge(std::span<const Label> a, std::span<const Label> b, Front& into) {
+  into.clear();
+  auto i = a.begin(), j = b.begin();
+  while (i != a.end() || j != b.end()) {
+    const bool first =
+        j == b.end() ||
+        (i != a.end() && (i->load != j->load ? i->load < j->load : i->weight >= j->weight));
+    const Label& label = first ? *i++ : *j++;
+    if (into.empty() || label.weight > into.back().weight) into.push_back(label);
+  }
+}
+
+// Of a state's labels within the same range of 2^shift of load, one: the least load with the most
+// weight of them.
+void blur(Front& labels, std::vector<Group>& groups, int shift) {
+  std::size_t kept = 0;
+  for (Group& group : groups) {
+    const std::size_t begin = kept;
+    for (std::size_t j = group.begin; j < group.end; ++j) {
+      if (kept > begin && labels[j].load >> shift == labels[kept - 1].load >> shift) {
+        const std::int64_t load = labels[kept - 1].load;
+        labels[kept - 1] = labels[j];
+        labels[kept - 1].load = load;
+      } else {
+        labels[kept++] = labels[j];
+      }
+    }
+    group.begin = begin;
+    group.end = kept;
+  }
+  labels.resize(kept);
+}
+
+}  // namespace
+
 // Marks in `cut`, where given, the edges that some set heavier than `enough` may cut: those cut by
 // a step of a label that is not hopeless. Where a label is dropped for a better one of its state,
 // the better one takes the same steps from there on.
+//
+// A step adds the same to all labels of a state, so that their order stays: fronts that lead to
+// the same state only have to be merged.
 PathPricing::Price PathPricing::search(std::span<const std::int64_t> weights, Amount threshold,
                                        std::int64_t enough, std::vector<std::uint8_t>* cut,
                                        std::uint64_t& effort, const base::Deadline& deadline) {
@@ -326,78 +389,76 @@ PathPricing::Price PathPricing::search(std::span<const std::int64_t> weights, Am
     return result;
   }
 
-  struct Label {
-    StateId state;
-    bool added;
-    std::uint32_t trail;
-    std::int64_t load;
-    std::int64_t weight;
+  struct Way {
+    StateId to;
+    std::uint32_t from;  // a group
+    std::uint8_t in;
   };
-  struct Trail {
-    std::uint32_t before;
-    Node node;
-  };
-  std::vector<Label> labels{Label{0, false, kNoTrail, 0, 0}}, grown;
+  Front labels{Label{0, 0, kNoTrail, false}}, next, run, merged, both;
+  std::vector<Group> groups{Group{0, 0, 1}}, next_groups;
+  std::vector<Way> ways;
   std::vector<Trail> trails;
   for (std::size_t i = 0; i < order_.size() && !labels.empty(); ++i) {
-    grown.clear();
-    for (const Label& label : labels) {
-      const Step& step = layers_[i][label.state];
-      for (std::size_t in = 0; in < 2; ++in) {
-        if (step.to[in] == kNone) continue;
-        Label to{step.to[in], in == 1, label.trail, label.load + units.of(step.load[in]),
-                 label.weight + (in == 1 ? weights[order_[i]] : 0)};
-        if (to.load > units.threshold) continue;
-        const bool hopeless =
-            std::any_of(tables.begin(), tables.end(), [&](const Completion& table) {
-              return to.weight + table.value[i + 1][to.state] +
-                         table.load_price * (units.threshold - to.load) <=
-                     enough;
-            });
-        if (hopeless) continue;
-        grown.push_back(to);
-        if (cut == nullptr) continue;
-        for (std::uint32_t rest = step.cut[in]; rest != 0; rest &= rest - 1) {
-          (*cut)[graph_.edges_of(order_[i])[static_cast<std::size_t>(std::countr_zero(rest))]] = 1;
-        }
+    ways.clear();
+    for (std::uint32_t g = 0; g < groups.size(); ++g) {
+      for (std::uint8_t in = 0; in < 2; ++in) {
+        const StateId to = layers_[i][groups[g].state].to[in];
+        if (to != kNone) ways.push_back(Way{to, g, in});
       }
     }
-    effort += grown.size();
+    std::sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
+      return a.to != b.to ? a.to < b.to : a.from != b.from ? a.from < b.from : a.in < b.in;
+    });
+    next.clear();
+    next_groups.clear();
+    for (std::size_t w = 0; w < ways.size();) {
+      const StateId to = ways[w].to;
+      merged.clear();
+      for (; w < ways.size() && ways[w].to == to; ++w) {
+        const Group& group = groups[ways[w].from];
+        const Step& step = layers_[i][group.state];
+        const std::size_t in = ways[w].in;
+        run.clear();
+        for (std::size_t l = group.begin; l < group.end; ++l) {
+          const std::int64_t load = labels[l].load + units.of(step.load[in]);
+          if (load > units.threshold) break;
+          const std::int64_t weight = labels[l].weight + (in == 1 ? weights[order_[i]] : 0);
+          const bool hopeless =
+              std::any_of(tables.begin(), tables.end(), [&](const Completion& table) {
+                return weight + table.value[i + 1][to] +
+                           table.load_price * (units.threshold - load) <=
+                       enough;
+              });
+          if (!hopeless) run.push_back(Label{load, weight, labels[l].trail, in == 1});
+        }
+        effort += run.size();
+        if (cut != nullptr && !run.empty()) {
+          for (std::uint32_t rest = step.cut[in]; rest != 0; rest &= rest - 1) {
+            (*cut)[graph_.edges_of(order_[i])[static_cast<std::size_t>(std::countr_zero(rest))]] =
+                1;
+          }
+        }
+        merge(merged, run, both);
+        std::swap(merged, both);
+      }
+      if (merged.empty()) continue;
+      next_groups.push_back(Group{to, next.size(), next.size() + merged.size()});
+      next.insert(next.end(), merged.begin(), merged.end());
+    }
+    std::swap(labels, next);
+    std::swap(groups, next_groups);
     if (deadline.reached()) {
       result.most = tables[0].bound;
       result.cut_short = true;
       return result;
     }
-    std::sort(grown.begin(), grown.end(), [](const Label& a, const Label& b) {
-      if (a.state != b.state) return a.state < b.state;
-      return a.load != b.load ? a.load < b.load : a.weight > b.weight;
-    });
-    labels.clear();
-    // Kept: what weighs more than all lighter loads of its state.
-    for (const Label& label : grown) {
-      if (labels.empty() || labels.back().state != label.state ||
-          label.weight > labels.back().weight) {
-        labels.push_back(label);
-      }
-    }
     if (labels.size() > max_labels_) {
-      // One for each of a number of ranges of load: the least load with the most weight.
       result.cut_short = true;
-      for (std::int64_t range = units.threshold / 65536 + 1; labels.size() > max_labels_;
-           range *= 2) {
-        std::size_t kept = 0;
-        for (std::size_t j = 1; j < labels.size(); ++j) {
-          if (labels[j].state == labels[kept].state &&
-              labels[j].load / range == labels[kept].load / range) {
-            const std::int64_t load = labels[kept].load;
-            labels[kept] = labels[j];
-            labels[kept].load = load;
-          } else {
-            labels[++kept] = labels[j];
-          }
-        }
-        labels.resize(kept + 1);
-        if (range > units.threshold) break;
+      const auto last =
+          static_cast<int>(std::bit_width(static_cast<std::uint64_t>(units.threshold)));
+      for (int shift = std::max(0, last - kFinestBlur);
+           labels.size() > max_labels_ && shift <= last; ++shift) {
+        blur(labels, groups, shift);
       }
     }
     for (Label& label : labels) {

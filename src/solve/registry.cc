@@ -48,7 +48,7 @@ model::Plan to_plan(const model::Problem& problem, throughput::StagesAnswer answ
 
 // A minute of one core: what a state is differs.
 constexpr std::uint64_t kUsualPairs = 400'000'000;
-constexpr std::uint64_t kUsualLabels = 1'200'000'000;
+constexpr std::uint64_t kUsualLabels = 3'000'000'000;
 
 constexpr std::array kAlgorithms{
     Algorithm{"stages", "exact search over stages, replicas and recomputation",
