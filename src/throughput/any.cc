@@ -19,6 +19,7 @@
 #include "throughput/any_annealing.h"
 #include "throughput/any_descent.h"
 #include "throughput/any_exhaustive.h"
+#include "throughput/any_program.h"
 
 namespace cleave::throughput {
 namespace {
@@ -33,6 +34,7 @@ using reduce::Contracted;
 constexpr std::uint64_t kMovesPerUnit = 64;
 constexpr std::uint64_t kExhaustStates = 20000;
 constexpr std::uint64_t kCoverEffortPerNode = 1 << 19;
+constexpr std::uint64_t kProgramStates = 1 << 23;
 constexpr int kMaxDoublings = 20;
 
 constexpr std::size_t kMaxExhaustedNodes = 48;   // beyond, exhausting is hopeless
@@ -40,6 +42,7 @@ constexpr double kContiguousShare = 0.15;        // of the time limit
 constexpr std::uint64_t kContiguousStates = 16;  // one in so many of the states
 constexpr std::size_t kMaxDealtNodes = 20000;
 constexpr base::Bytes kCoverTables(std::int64_t{256} << 20);
+constexpr base::Bytes kProgramTables(std::int64_t{256} << 20);
 
 // Units whose edges are dear, fused where the assignment has them on one device: what annealing
 // would seldom take apart, it can move together. `dear` is a share of the objective.
@@ -100,6 +103,7 @@ class Planner {
       anneal_round(round);
       if (standing_.open()) exhaust_round(round);
       if (standing_.open()) cover_round(round);
+      if (standing_.open()) program_round(round);
       ++rounds_;
     }
     Answer answer;
@@ -261,6 +265,29 @@ class Planner {
     raise_by_covers((kCoverEffortPerNode * graph_.num_nodes) << round);
   }
 
+  // From the second round on: what ends in the first needs no program.
+  void program_round(int round) {
+    if (round == 0 || limits_.memory < kProgramTables) return;
+    const Amount known =
+        standing_.placed() ? standing_.objective().count() : base::kMaxDuration.count();
+    if (round == 1) {
+      program_ = PlacementProgram::create(problem_, graph_, known, standing_.bound().count());
+    }
+    if (!program_) return;
+    program_->improve(known);
+    const std::uint64_t states = std::min(kProgramStates << round, standing_.states_left());
+    const auto outcome =
+        program_->run(standing_.states() + states, standing_.states(), standing_.deadline());
+    if (!program_->placement().empty()) {
+      take(program_->placement(), Duration(program_->objective()));
+    }
+    if (standing_.placed()) {
+      standing_.raise(Duration(program_->bound()), "integer program");
+    } else if (outcome == program::TreeSearch::Outcome::finished) {
+      standing_.exhaust();
+    }
+  }
+
   // Bisects between the bound and the least threshold that fair shares do not refute.
   void raise_by_shares() {
     while (standing_.open()) {
@@ -325,6 +352,7 @@ class Planner {
   std::vector<std::size_t> kind_of_;  // [devices]
   std::vector<reduce::Node> order_;   // for dealing anew; empty: not done
   Cover cover_;
+  std::unique_ptr<PlacementProgram> program_;  // null: not yet, or of no use
   std::uint64_t rounds_ = 0;
   double fraction_ =
       kFarthestStep;        // of the way from the bound to what is open, for the next threshold
