@@ -15,6 +15,10 @@ using Index = StageLattice::Index;
 
 namespace {
 
+// Of the lattice's own tables.
+constexpr std::size_t kBytesAnIdeal =
+    sizeof(std::vector<StageLattice::Step>) + sizeof(StageLattice::Step) + sizeof(Index);
+
 std::vector<StageLattice::Step> find_origins(const StageLattice& lattice) {
   std::vector<StageLattice::Step> origins(lattice.steps.size());
   for (Index i = 0; i < lattice.steps.size(); ++i) {
@@ -23,10 +27,12 @@ std::vector<StageLattice::Step> find_origins(const StageLattice& lattice) {
   return origins;
 }
 
-std::optional<StageLattice> enumerate(const Contracted& graph, std::size_t most) {
+std::optional<StageLattice> enumerate(const Contracted& graph, std::size_t most,
+                                      base::Bytes memory) {
   IdealStore store(graph);
   StageLattice lattice;
   lattice.complete = true;
+  std::size_t num_steps = 0;
   // Ideals are numbered as they are found, breadth first: by size.
   for (Index i = 0; i < store.size(); ++i) {
     const std::size_t ready = store.ready(i).size();
@@ -36,6 +42,10 @@ std::optional<StageLattice> enumerate(const Contracted& graph, std::size_t most)
       steps.push_back({node, store.grow(i, slot)});
       if (store.size() > most) return std::nullopt;
     }
+    num_steps += ready;
+    const std::size_t used =
+        store.memory_used() + num_steps * sizeof(StageLattice::Step) + store.size() * kBytesAnIdeal;
+    if (used > static_cast<std::size_t>(memory.count())) return std::nullopt;
     lattice.by_size.push_back(i);
   }
   lattice.origins = find_origins(lattice);
@@ -134,8 +144,14 @@ std::vector<Node> StageLattice::nodes_between(Index from, Index to) const {
   return between;
 }
 
-StageLattice build_lattice(const Contracted& graph, std::size_t most) {
-  if (auto all = enumerate(graph, most)) return *std::move(all);
+base::Bytes StageLattice::memory_used() const {
+  std::size_t bytes = steps.size() * kBytesAnIdeal;
+  for (const auto& of_ideal : steps) bytes += of_ideal.size() * sizeof(Step);
+  return base::Bytes(static_cast<std::int64_t>(bytes));
+}
+
+StageLattice build_lattice(const Contracted& graph, std::size_t most, base::Bytes memory) {
+  if (auto all = enumerate(graph, most, memory)) return *std::move(all);
   return follow_orders(graph);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cleave/base/units.h"
 #include "cleave/ideals/ideal_store.h"
 #include "cleave/reduce/contract.h"
 
@@ -23,13 +24,18 @@ struct StageLattice {
   Index full = 0;              ///< the ideal of all nodes
   bool complete = false;       ///< whether these are all ideals
 
+  /// Of the tables above.
+  [[nodiscard]] base::Bytes memory_used() const;
+
   /// The nodes of `to` that are not in `from`, topologically. REQUIRES: `from` is a subset of `to`.
   /// O(nodes · log(nodes)).
   [[nodiscard]] std::vector<reduce::Node> nodes_between(Index from, Index to) const;
 };
 
-/// All ideals where there are at most `most`; else the prefixes of several topological orders: by
-/// number, from the sources, from the sinks, and depth first. O(ideals · ready nodes).
-[[nodiscard]] StageLattice build_lattice(const reduce::Contracted& graph, std::size_t most);
+/// All ideals where there are at most `most`, and enumerating them takes at most `memory`; else the
+/// prefixes of several topological orders: by number, from the sources, from the sinks, and depth
+/// first. O(ideals · ready nodes).
+[[nodiscard]] StageLattice build_lattice(const reduce::Contracted& graph, std::size_t most,
+                                         base::Bytes memory);
 
 }  // namespace cleave::throughput

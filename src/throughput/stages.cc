@@ -11,6 +11,7 @@
 
 #include "cleave/reduce/contract.h"
 #include "throughput/growing_stage.h"
+#include "throughput/stage_bounds.h"
 #include "throughput/stage_lattice.h"
 
 namespace cleave::throughput {
@@ -71,7 +72,8 @@ class CappedSearch {
         by_phase_(problem.schedule() == Schedule::gpipe),
         batch_(training_ ? choices_.micro_batches : 1),
         stage_(problem, graph),
-        stamp_(lattice.steps.size(), kUnvisited) {
+        stamp_(lattice.steps.size(), kUnvisited),
+        lattice_bytes_(lattice.memory_used()) {
     for (std::size_t k = 0; k < graph.num_kinds; ++k) add_kind(problem.kind(KindId(k)));
     if (problem.schedule() == Schedule::two_bw) max_window_ = choices_.micro_batches;
   }
@@ -82,9 +84,12 @@ class CappedSearch {
     State end;
     end.used.assign(graph_.num_kinds, 0);
     states_[lattice_.full].push_back(std::move(end));
+    num_states_ = 1;
     std::fill(stamp_.begin(), stamp_.end(), kUnvisited);
     for (auto i = lattice_.by_size.rbegin() + 1; i != lattice_.by_size.rend(); ++i) {
-      if (deadline_.reached() || effort_ >= limits_.states) return Outcome::stopped;
+      if (deadline_.reached() || effort_ >= limits_.states || out_of_memory()) {
+        return Outcome::stopped;
+      }
       explore(*i);
     }
     return states_[0].empty() ? Outcome::none : Outcome::found;
@@ -114,10 +119,11 @@ class CappedSearch {
   }
 
   [[nodiscard]] std::uint64_t effort() const { return effort_; }
-  [[nodiscard]] std::int64_t most_replicas() const {
-    std::int64_t most = 1;
-    for (const Kind& kind : kinds_) most = std::max(most, kind.replicas.back());
-    return most;
+  /// Whether the lattice and the states take more than the limit.
+  [[nodiscard]] bool out_of_memory() const {
+    const std::size_t each = sizeof(State) + graph_.num_kinds * sizeof(State::used.front());
+    const Bytes states(static_cast<std::int64_t>(num_states_ * each));
+    return lattice_bytes_ + states > limits_.memory;
   }
 
  private:
@@ -196,27 +202,14 @@ class CappedSearch {
   // Whether no stage that holds this one's nodes can be on any kind: what is asked only grows.
   [[nodiscard]] bool is_hopeless() const {
     for (std::size_t k = 0; k < kinds_.size(); ++k) {
-      if (stage_.allowed(k) && least_memory() <= kinds_[k].memory &&
+      if (stage_.allowed(k) && least_stage_memory(problem_, stage_.bytes()) <= kinds_[k].memory &&
           !too_slow(k, kinds_[k].replicas.back())) {
         return false;
       }
     }
     return true;
   }
-  [[nodiscard]] Bytes least_memory() const {
-    const cost::StageBytes& bytes = stage_.bytes();
-    return least_stage_memory(problem_, bytes);
-  }
 
- public:
-  // Of a stage with these nodes and any others, anywhere: a micro-batch in flight, no inputs.
-  static Bytes least_stage_memory(const Problem& problem, const cost::StageBytes& bytes) {
-    if (!problem.graph().has_backward()) return bytes.resident;
-    const bool two = problem.schedule() == Schedule::two_bw;
-    return bytes.resident + bytes.stash + (two ? bytes.weights : Bytes(0));
-  }
-
- private:
   // Puts the stage from `from` to `to` before every state of `to`.
   void extend(Index from, Index to) {
     for (std::size_t k = 0; k < kinds_.size(); ++k) {
@@ -311,6 +304,7 @@ class CappedSearch {
         if (not_more) return;
         states[i] = std::move(states.back());
         states.pop_back();
+        --num_states_;
       } else {
         ++i;
       }
@@ -326,6 +320,7 @@ class CappedSearch {
     state.replicas = static_cast<std::int32_t>(r);
     state.recompute = choice.recompute;
     states.push_back(std::move(state));
+    ++num_states_;
   }
 
   const Problem& problem_;
@@ -344,27 +339,29 @@ class CappedSearch {
   Caps caps_;
   Prices prices_;
   std::vector<std::vector<State>> states_;  // [ideals]
+  std::size_t num_states_ = 0;
+  Bytes lattice_bytes_;
   std::uint64_t effort_ = 0;
 };
-
-Duration ceil_div(Duration a, std::int64_t b) { return Duration((a.count() + b - 1) / b); }
 
 // Searches for the smallest cap with a pipeline within it.
 class StagePlanner {
  public:
-  StagePlanner(const Problem& problem, const Contracted& graph, const base::Limits& limits,
-               const base::ProgressSink& progress)
+  // With all ideals where there are at most `most_ideals`, else along orders.
+  StagePlanner(const Problem& problem, const Contracted& graph, std::size_t most_ideals,
+               const base::Limits& limits, const base::ProgressSink& progress)
       : problem_(problem),
         graph_(graph),
-        lattice_(build_lattice(graph, kMaxIdeals)),
+        lattice_(build_lattice(graph, most_ideals, limits.memory)),
         limits_(limits),
         progress_(progress),
         deadline_(limits),
         search_(problem, graph, lattice_, limits, deadline_) {}
 
   StagesAnswer run() {
-    answer_.bound = {work_bound(0) + (by_phase() ? work_bound(1) : Duration(0)), "work"};
-    if (const auto reason = find_misfit()) {
+    const StageBounds bounds(problem_, graph_);
+    answer_.bound = {bounds.objective(), "work"};
+    if (const auto reason = bounds.find_shortage()) {
       answer_.status = PlanStatus::infeasible;
       answer_.reason = *reason;
       return std::move(answer_);
@@ -372,7 +369,7 @@ class StagePlanner {
     const Outcome any = attempt({});
     if (any == Outcome::found) {
       if (by_phase()) {
-        minimise_sum();
+        minimise_sum(bounds);
       } else {
         minimise_largest();
       }
@@ -383,54 +380,6 @@ class StagePlanner {
 
  private:
   [[nodiscard]] bool by_phase() const { return problem_.schedule() == Schedule::gpipe; }
-
-  // No device has less than the average of what there is to compute in the phase, at best; and
-  // none that helps with a node has less than its share of that. Not by phase: both together.
-  [[nodiscard]] Duration work_bound(std::size_t phase) const {
-    Duration all{0};
-    Duration most{0};
-    GrowingStage stage(problem_, graph_);
-    for (Node v = 0; v < graph_.num_nodes; ++v) {
-      stage.push(v);
-      Duration least = base::kMaxDuration;
-      for (std::size_t k = 0; k < graph_.num_kinds; ++k) {
-        if (!stage.allowed(k)) continue;
-        const Duration other = by_phase() ? Duration(0) : stage.compute(k, 1);
-        least = std::min(least, stage.compute(k, phase) + other);
-      }
-      stage.pop();
-      all += least;
-      most = std::max(most, least);
-    }
-    return std::max(ceil_div(all, static_cast<std::int64_t>(problem_.machine().num_devices())),
-                    ceil_div(most, search_.most_replicas()));
-  }
-
-  // Why there can be no pipeline, where a node fits nowhere.
-  [[nodiscard]] std::optional<std::string> find_misfit() const {
-    GrowingStage stage(problem_, graph_);
-    for (Node v = 0; v < graph_.num_nodes; ++v) {
-      stage.push(v);
-      const Bytes least = CappedSearch::least_stage_memory(problem_, stage.bytes());
-      Bytes most(-1);
-      std::string name;
-      for (std::size_t k = 0; k < graph_.num_kinds; ++k) {
-        if (!stage.allowed(k)) continue;
-        const auto& c = problem_.machine().device_class(problem_.kind(KindId(k)).device_class);
-        if (c.memory.value_or(Bytes::max()) <= most) continue;
-        most = c.memory.value_or(Bytes::max());
-        name = c.name;
-      }
-      stage.pop();
-      if (least <= most) continue;
-      const std::string& id = problem_.graph().id(graph_.members[v].front());
-      return fmt::format(
-          "operator '{}' and what must be with it need at least {} bytes alone on a device, with "
-          "one micro-batch in flight; a device of class '{}' has {}: {} bytes short",
-          id, least.count(), name, most.count(), (least - most).count());
-    }
-    return std::nullopt;
-  }
 
   // Looks for a pipeline within the caps and keeps it where it is the best so far.
   Outcome attempt(const Caps& caps) {
@@ -486,10 +435,10 @@ class StagePlanner {
     }
   };
 
-  void minimise_sum() {
+  void minimise_sum(const StageBounds& bounds) {
     std::priority_queue<Interval, std::vector<Interval>, std::greater<>> open;
-    const Duration least = work_bound(1);
-    open.push({work_bound(0), answer_.objective - least, least});
+    const Duration least = bounds.load(1);
+    open.push({bounds.load(0), answer_.objective - least, least});
     while (!open.empty() && open.top().bound() < answer_.objective) {
       prove(open.top().bound());
       if (close_enough()) return stop(StopReason::gap);
@@ -534,7 +483,10 @@ class StagePlanner {
     stopped_ = true;
     answer_.stop = reason;
   }
-  void stop_at_limit() { stop(deadline_.reached() ? deadline_.reason() : StopReason::states); }
+  void stop_at_limit() {
+    if (search_.out_of_memory()) return stop(StopReason::memory);
+    stop(deadline_.reached() ? deadline_.reason() : StopReason::states);
+  }
 
   void finish(Outcome any) {
     if (any == Outcome::stopped) {
@@ -598,11 +550,16 @@ class StagePlanner {
 StagesAnswer plan_stages(const Problem& problem, const base::Limits& limits,
                          const base::ProgressSink& progress) {
   const auto graph = reduce::contract(problem);
-  if (graph) return StagePlanner(problem, *graph, limits, progress).run();
   StagesAnswer answer;
-  answer.status = PlanStatus::infeasible;
-  answer.reason = graph.error().message;
-  return answer;
+  if (!graph) {
+    answer.status = PlanStatus::infeasible;
+    answer.reason = graph.error().message;
+    return answer;
+  }
+  answer = StagePlanner(problem, *graph, kMaxIdeals, limits, progress).run();
+  if (answer.stop != StopReason::memory || !answer.stages.empty()) return answer;
+  // Too little memory for all ideals may be enough for a few orders.
+  return StagePlanner(problem, *graph, 0, limits, progress).run();
 }
 
 }  // namespace cleave::throughput

@@ -366,6 +366,16 @@ class Training(CliTest):
         text = self.run_cleave("compare", *asked).stdout
         self.assertIn("data-parallel", text)
 
+    def test_little_memory_leaves_a_plan_and_a_bound(self):
+        graph = self.workload("inception", "--blocks", "3", "--branches", "3", "--operators", "8")
+        asked = ["plan", graph, "-d", self.DEVICES, "-k", "8", "--training", "adam", "--schedule",
+                 "2bw", "--micro-batches", "16", "--memory-limit", "1", "--json"]
+        plan = json.loads(self.run_cleave(*asked).stdout)
+        self.assertEqual(plan["status"], "feasible")
+        self.assertLess(0, plan["lower_bound_ms"])
+        self.assertLess(plan["lower_bound_ms"], plan["objective_ms"])
+        self.assertEqual(plan["bound_method"], "work")
+
     def test_lies_are_found(self):
         graph = self.workload("bert", "--layers", "1")
         self.run_cleave("plan", graph, "-d", self.DEVICES, "--training", "sgd", "--replicas", "2",
@@ -389,6 +399,11 @@ class Training(CliTest):
              "link": {"bandwidth": "1 GB/s"}}]})
         self.refuse("plan", graph, "-d", tiny, "--training", "adam", "--micro-batches", "4",
                     expect=3, says="bytes short")
+        few = self.write("few.yaml", {"format": "cleave.devices/1", "devices": [
+            {"class": "accelerator", "count": 2, "memory": "280 MiB",
+             "link": {"bandwidth": "1 GB/s"}}]})
+        self.refuse("plan", graph, "-d", few, "--training", "adam", "--micro-batches", "4",
+                    expect=3, says="all devices together have 587202560")
         self.run_cleave("plan", graph, "-d", self.DEVICES, "--training", "sgd", "--schedule",
                         "flush", "--replicas", "8", "--micro-batches", "64", "-o", "plan.json")
         self.refuse("simulate", graph, "plan.json", "--batch", "1",

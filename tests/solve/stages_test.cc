@@ -134,6 +134,9 @@ class BruteForce {
   std::optional<Duration> best_;
 };
 
+// More than four orders of a dozen nodes need, less than an ideal store.
+constexpr std::int64_t kLittleMemory = 64'000;
+
 struct Tally {
   int problems = 0;
   int infeasible = 0;
@@ -188,6 +191,56 @@ TEST(Stages, EqualBruteForce) {
   EXPECT_GT(tally.replicated, 100);
   EXPECT_GT(tally.recomputing, 50);
   EXPECT_GT(tally.in_servers, 100);
+}
+
+// Too little memory for all ideals: borders along a few orders, and bounds from sums.
+TEST(Stages, WithLittleMemoryBoundsHoldAndPlansAreNoBetterThanTheBest) {
+  int limited = 0;
+  int proven = 0;
+  int worse = 0;
+  for (std::uint64_t seed = 1; limited < 1000; ++seed) {
+    const auto problem = support::random_stages(seed, 1, 12);
+    if (!problem) continue;
+    const auto best = solve(*problem, {});
+    base::Limits limits;
+    limits.memory = base::Bytes(kLittleMemory);
+    const auto plan = solve(*problem, limits);
+    ASSERT_TRUE(best.ok() && plan.ok()) << "seed " << seed;
+    if (plan->effort == best->effort) continue;  // all ideals were few enough
+    ++limited;
+    if (!best->has_placement()) {
+      EXPECT_FALSE(plan->has_placement()) << "seed " << seed;
+      continue;
+    }
+    EXPECT_LE(plan->bound.value, best->objective) << "seed " << seed;
+    if (!plan->has_placement()) {
+      EXPECT_EQ(plan->status, PlanStatus::none) << "seed " << seed;
+      continue;
+    }
+    EXPECT_GE(plan->objective, best->objective) << "seed " << seed;
+    proven += plan->status == PlanStatus::optimal ? 1 : 0;
+    worse += plan->objective > best->objective ? 1 : 0;
+    EXPECT_EQ(plan->status == PlanStatus::optimal, plan->objective == plan->bound.value);
+  }
+  std::cout << limited << " problems with little memory: " << proven << " proven optimal, " << worse
+            << " plans worse than the best\n";
+  EXPECT_GT(proven, 20);
+  EXPECT_GT(worse, 20);
+}
+
+TEST(Stages, StopWhereEvenTheStatesTakeTooMuchMemory) {
+  base::Limits limits;
+  limits.memory = base::Bytes(1);
+  std::uint64_t seed = 1;
+  auto problem = support::random_stages(seed);
+  while (!problem || !solve(*problem, {})->has_placement()) {
+    problem = support::random_stages(++seed);
+  }
+  const auto plan = solve(*problem, limits);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->status, PlanStatus::none);
+  EXPECT_EQ(plan->limit, base::StopReason::memory);
+  EXPECT_FALSE(plan->has_placement());
 }
 
 }  // namespace

@@ -20,9 +20,10 @@ using model::Schedule;
 
 namespace {
 
-model::Graph random_forward(base::Random& random, bool sized, std::int64_t scale) {
+model::Graph random_forward(base::Random& random, bool sized, std::int64_t scale,
+                            std::int64_t most_operators) {
   model::GraphBuilder builder({"gpu", "old"});
-  const std::int64_t n = random.between(1, 4);
+  const std::int64_t n = random.between(1, most_operators);
   for (std::int64_t v = 0; v < n; ++v) {
     model::OperatorSpec spec;
     spec.id = std::string(1, static_cast<char>('a' + v));
@@ -100,10 +101,11 @@ model::Question random_question(base::Random& random, bool training, std::size_t
 
 }  // namespace
 
-std::optional<Problem> random_stages(std::uint64_t seed, std::int64_t scale) {
+std::optional<Problem> random_stages(std::uint64_t seed, std::int64_t scale,
+                                     std::int64_t most_operators) {
   base::Random random(seed);
   const bool training = random.chance(0.8);
-  model::Graph graph = random_forward(random, training, scale);
+  model::Graph graph = random_forward(random, training, scale, most_operators);
   if (training) {
     const auto percent = random.between(0, 250);
     auto derived =

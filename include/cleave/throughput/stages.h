@@ -23,9 +23,9 @@ struct StagesAnswer {
 };
 
 /// The contiguous pipeline with the smallest objective over stages × replicas × recomputation, with
-/// a proven bound (docs/algorithms/stages.md). Exact where the contracted graph has few ideals;
-/// else the best pipeline whose borders lie on one of several topological orders, with a bound from
-/// the work there is.
+/// a proven bound (docs/algorithms/stages.md). Exact where the contracted graph has few ideals and
+/// the memory limit allows for them; else the best pipeline whose borders lie on one of several
+/// topological orders, with a bound from the work there is.
 ///
 /// The result's cases are those of plan_contiguous(). REQUIRES: problem.question().stages.
 [[nodiscard]] StagesAnswer plan_stages(const model::Problem& problem, const base::Limits& limits,
