@@ -135,7 +135,9 @@ const std::array kOptions{
     Option{"--time-limit", "SECONDS", Purpose::search,
            Real{0, 1e9,
                 [](Request& r, double s) { r.limits.time = std::chrono::duration<double>(s); }},
-           "", "stop after this time with the best so far; without it, after the usual effort: about a minute"},
+           "",
+           "stop after this time with the best so far; without it, after the usual effort: about a "
+           "minute"},
     Option{"--gap", "RATIO", Purpose::search,
            Real{0, 1, [](Request& r, double gap) { r.limits.gap = gap; }}, "0",
            "stop when the answer is proven this close to the best possible"},
@@ -286,6 +288,7 @@ void add_option(CLI::App& command, Request& request, const Option& option) {
                                                      describe(option))
       ->type_name(std::string(option.type))
       ->expected(1)
+      ->allow_extra_args(false)  // what follows the value is not another one
       ->multi_option_policy(repeats ? CLI::MultiOptionPolicy::TakeAll
                                     : CLI::MultiOptionPolicy::Throw)
       ->group(group_of(option.purpose));

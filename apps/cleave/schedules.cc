@@ -34,6 +34,8 @@ struct Arguments {
   hybrid::Transformer transformer{0, 0, 0, 50257, 1024};
   hybrid::Request asked;
   std::optional<std::int64_t> micro_batch;
+  std::optional<std::int64_t> graph_samples;
+  std::optional<std::string> batch_dimension;
   std::optional<std::string> recompute;
   bool json = false;
 };
@@ -53,14 +55,18 @@ base::Result<model::DeviceClass> choose_class(const model::Machine& machine) {
   return *chosen;
 }
 
+// Sizes of micro-batch to choose among, in samples.
+std::vector<std::int64_t> sizes_to_try(const Arguments& arguments) {
+  if (arguments.micro_batch) return {*arguments.micro_batch};
+  return {1, 2, 4, 8, 16};
+}
+
 base::Result<std::vector<BlockModel>> describe_transformer(const Arguments& arguments,
                                                            const model::DeviceClass& devices) {
   const auto rate = estimate::rate_of(devices, model::ElementType::float16);
   if (!rate) return rate.error();
-  std::vector<std::int64_t> sizes{1, 2, 4, 8, 16};
-  if (arguments.micro_batch) sizes = {*arguments.micro_batch};
   std::vector<BlockModel> models;
-  for (const std::int64_t size : sizes) {
+  for (const std::int64_t size : sizes_to_try(arguments)) {
     auto model =
         hybrid::describe(arguments.transformer, {rate->operations_per_second, rate->launch}, size);
     if (!model) return model.error();
@@ -69,18 +75,16 @@ base::Result<std::vector<BlockModel>> describe_transformer(const Arguments& argu
   return models;
 }
 
-base::Result<std::vector<BlockModel>> describe_graph(const model::Graph& graph,
-                                                     const model::DeviceClass& devices,
-                                                     std::int64_t micro_batch) {
+base::Result<BlockModel> describe_graph(const model::Graph& graph,
+                                        const model::DeviceClass& devices,
+                                        const hybrid::Sizing& sizing) {
   const auto column = graph.find_time_column(devices.times);
   if (!column) {
     return base::bad_input(fmt::format("the graph has no times for '{}'", devices.times));
   }
   const auto repeats = hybrid::find_repeats(graph);
   if (!repeats) return repeats.error();
-  auto model = hybrid::describe(graph, *repeats, *column, micro_batch);
-  if (!model) return model.error();
-  return std::vector<BlockModel>{std::move(model).value()};
+  return hybrid::describe(graph, *repeats, *column, sizing);
 }
 
 struct Input {
@@ -88,28 +92,62 @@ struct Input {
   std::vector<BlockModel> models;
 };
 
-base::Result<Input> load(const Arguments& arguments) {
-  if (arguments.graph.has_value() == (arguments.transformer.layers > 0)) {
-    return base::bad_input("schedules needs either a GRAPH or the --layers of a transformer");
-  }
-  std::optional<Task> task;
-  if (arguments.graph) {
-    auto loaded = load_task(*arguments.graph, arguments.request);
-    if (!loaded) return loaded.error();
-    task = std::move(loaded).value();
-  }
-  const auto machine = task ? base::Result<model::Machine>(task->problem.machine())
-                            : choose_machine(arguments.request, {});
+base::Result<Input> load_transformer(const Arguments& arguments) {
+  const auto machine = choose_machine(arguments.request, {});
   if (!machine) return machine.error();
   const auto devices = choose_class(*machine);
   if (!devices) return devices.error();
   const auto cluster = hybrid::cluster_of(*devices);
   if (!cluster) return cluster.error();
-  auto models =
-      task ? describe_graph(task->problem.graph(), *devices, arguments.micro_batch.value_or(1))
-           : describe_transformer(arguments, *devices);
+  auto models = describe_transformer(arguments, *devices);
   if (!models) return models.error();
   return Input{*cluster, std::move(models).value()};
+}
+
+// The graph at each size: made anew where the model says which dimension is the batch, else scaled.
+base::Result<Input> load_graph(const Arguments& arguments) {
+  Input input;
+  std::optional<Task> task;
+  for (const std::int64_t size : sizes_to_try(arguments)) {
+    hybrid::Sizing sizing{arguments.graph_samples.value_or(1), size};
+    Request request = arguments.request;
+    if (arguments.batch_dimension) {
+      request.dimensions[*arguments.batch_dimension] = size;
+      sizing.of_graph = size;
+    }
+    if (!task || arguments.batch_dimension) {
+      auto loaded = load_task(*arguments.graph, request);
+      if (!loaded) return loaded.error();
+      task = std::move(loaded).value();
+    }
+    const auto devices = choose_class(task->problem.machine());
+    if (!devices) return devices.error();
+    const auto cluster = hybrid::cluster_of(*devices);
+    if (!cluster) return cluster.error();
+    input.cluster = *cluster;
+    // A class that does not say how fast it is has no launches either.
+    const auto rate = estimate::rate_of(*devices, model::ElementType::float32);
+    if (rate) sizing.launch = rate->launch;
+    auto model = describe_graph(task->problem.graph(), *devices, sizing);
+    if (!model) return model.error();
+    input.models.push_back(std::move(model).value());
+  }
+  return input;
+}
+
+base::Result<Input> load(const Arguments& arguments) {
+  if (arguments.graph.has_value() == (arguments.transformer.layers > 0)) {
+    return base::bad_input("schedules needs either a GRAPH or the --layers of a transformer");
+  }
+  if (arguments.graph_samples && (!arguments.graph || arguments.batch_dimension)) {
+    return base::bad_input(
+        "--graph-samples says what a GRAPH was made for; it goes with neither --layers nor "
+        "--batch-dim");
+  }
+  if (arguments.batch_dimension && !arguments.graph) {
+    return base::bad_input("--batch-dim names a dimension of an ONNX model; there is none");
+  }
+  return arguments.graph ? load_graph(arguments) : load_transformer(arguments);
 }
 
 std::string_view to_string(Layout layout) {
@@ -235,10 +273,20 @@ void add_schedules(CLI::App& app, int& exit_code) {
       ->required();
   command
       ->add_option("--micro-batch", arguments->micro_batch,
-                   "samples of a micro-batch; of a graph, what its times are for [default 1]; of a "
-                   "transformer, without it the best of 1, 2, 4, 8 and 16")
+                   "samples of a micro-batch; without it the best of 1, 2, 4, 8 and 16")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
+  command
+      ->add_option(
+          "--graph-samples", arguments->graph_samples,
+          "samples that the graph's times and tensors are for; they are scaled [default 1]")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
+  command
+      ->add_option("--batch-dim", arguments->batch_dimension,
+                   "the dimension of an ONNX model that is the batch: in place of scaling, times "
+                   "and tensors are worked out at each size")
+      ->type_name("NAME");
   command->add_option("--width", arguments->asked.width, "replicas; without it, the best")
       ->type_name("N");
   command

@@ -12,6 +12,7 @@ namespace cleave::hybrid {
 namespace {
 
 using base::Bytes;
+using base::Duration;
 using base::OperatorId;
 using base::TensorId;
 using model::Graph;
@@ -145,11 +146,37 @@ OperatorId forward_member(const Graph& graph, OperatorId op) {
   return it == members.end() ? OperatorId() : *it;
 }
 
+// Whether all times, and all bytes, can be added up at that size.
+bool can_scale(const Graph& graph, std::size_t column, const Sizing& sizing) {
+  double times = 0;
+  double bytes = 0;
+  for (std::size_t v = 0; v < graph.num_operators(); ++v) {
+    const auto time = graph.time(OperatorId(v), column);
+    times += static_cast<double>(time.value_or(Duration(0)).count());
+    bytes += static_cast<double>(graph.stash(OperatorId(v)).count());
+  }
+  for (std::size_t x = 0; x < graph.num_tensors(); ++x) {
+    bytes += static_cast<double>(graph.bytes(TensorId(x)).value_or(Bytes(0)).count());
+  }
+  const double factor =
+      static_cast<double>(sizing.samples) / static_cast<double>(sizing.of_graph) + 1;
+  return times * factor < static_cast<double>(base::kMaxDuration.count()) &&
+         bytes * factor < static_cast<double>(Bytes::max().count());
+}
+
 bool states_weights(const Graph& graph) {
   for (std::size_t v = 0; v < graph.num_operators(); ++v) {
     if (graph.weights(OperatorId(v)) > Bytes(0)) return true;
   }
   return false;
+}
+
+// What samples lengthen, rounded up.
+std::int64_t scale(std::int64_t amount, const Sizing& sizing) {
+  __extension__ using Wide = __int128;
+  const Wide scaled =
+      (static_cast<Wide>(amount) * sizing.samples + sizing.of_graph - 1) / sizing.of_graph;
+  return static_cast<std::int64_t>(scaled);
 }
 
 constexpr std::size_t kMostSteps = 100'000'000;
@@ -208,9 +235,15 @@ base::Result<std::vector<std::size_t>> pieces_of(const Graph& graph, const Repea
 }
 
 base::Result<BlockModel> describe(const Graph& graph, const Repeats& repeats, std::size_t column,
-                                  std::int64_t samples) {
+                                  const Sizing& sizing) {
   if (!graph.has_backward()) {
     return base::bad_input("the graph has no backward operators, so there is no training to plan");
+  }
+  if (!can_scale(graph, column, sizing)) {
+    return base::bad_input(
+        fmt::format("the graph is for micro-batches of {}; at {}, times or bytes are too large to "
+                    "be added up",
+                    sizing.of_graph, sizing.samples));
   }
   if (!states_weights(graph)) {
     return base::bad_input(
@@ -228,20 +261,23 @@ base::Result<BlockModel> describe(const Graph& graph, const Repeats& repeats, st
                             fmt::format("cannot run on '{}'", graph.time_columns()[column]));
     }
     const bool forward = graph.phase(op) == Phase::forward;
-    const base::Duration none(0);
-    all[(*pieces)[v]] += {forward ? *time : none, forward ? none : *time, graph.weights(op),
-                          graph.memory(op) - graph.weights(op), graph.stash(op)};
+    const Duration none(0);
+    const Duration fixed = std::min(*time, sizing.launch);
+    const Duration scaled = fixed + Duration(scale((*time - fixed).count(), sizing));
+    all[(*pieces)[v]] +=
+        {forward ? scaled : none, forward ? none : scaled, graph.weights(op),
+         graph.memory(op) - graph.weights(op), Bytes(scale(graph.stash(op).count(), sizing))};
   }
   const auto border = border_of(measure_cuts(graph, repeats.order), repeats);
   if (!border) {
     return base::bad_input("a tensor that flows from one block to the next has no size in bytes");
   }
   BlockModel model;
-  model.samples = samples;
+  model.samples = sizing.samples;
   model.first = all.front();
   model.last = all.back();
   model.blocks.assign(all.begin() + 1, all.end() - 1);
-  model.border = *border;
+  model.border = Bytes(scale(border->count(), sizing));
   return model;
 }
 

@@ -365,6 +365,8 @@ class Training(CliTest):
             self.assertIn(f" per micro-batch ({schedule}: ", text)
         text = self.run_cleave("compare", *asked).stdout
         self.assertIn("data-parallel", text)
+        # Options take one value each, also before the graph.
+        self.assertEqual(self.run_cleave("compare", *asked[1:], graph).stdout, text)
 
     def test_little_memory_leaves_a_plan_and_a_bound(self):
         graph = self.workload("inception", "--blocks", "3", "--branches", "3", "--operators", "8")
@@ -1059,8 +1061,50 @@ class Schedules(CliTest):
         self.refuse(*asked, says="no backward operators")
         self.refuse("schedules", self.write("g.json", GRAPH), "-d", self.DEVICES, "--batch", "8")
 
+    def micro_batches(self, *asked):
+        found = json.loads(self.run_cleave("schedules", *asked, "-d", self.DEVICES, "--batch",
+                                           "256", "--training", "adam", "--json").stdout)
+        return {method["method"]: method for method in found["methods"] if method["fits"]}
+
+    def test_sizes_of_micro_batch_of_a_graph(self):
+        self.run_cleave("workload", "bert", "--layers", "8", "--batch", "4", "-o", "bert.json")
+        best = self.micro_batches("bert.json", "--graph-samples", "4")
+        self.assertGreater(len({m["micro_batch"] for m in best.values()}), 1)
+        for size in "1", "4", "16":
+            fixed = self.micro_batches("bert.json", "--graph-samples", "4", "--micro-batch", size)
+            for method, found in fixed.items():
+                self.assertEqual(found["micro_batch"], int(size))
+                self.assertLessEqual(found["samples_per_second"],
+                                     best[method]["samples_per_second"])
+        # Taken to be for one sample, four take four times as long, but for launching operators.
+        slow = self.micro_batches("bert.json", "--depth", "1", "--width", "1", "--micro-batch", "4")
+        fast = self.micro_batches("bert.json", "--depth", "1", "--width", "1", "--micro-batch", "4",
+                                  "--graph-samples", "4")
+        ratio = fast["2bw"]["samples_per_second"] / slow["2bw"]["samples_per_second"]
+        self.assertLess(ratio, 4)
+        self.assertGreater(ratio, 3.5)
+
+    def test_sizes_of_micro_batch_of_an_onnx_model(self):
+        self.run_cleave("workload", "transformer", "--layers", "4", "--batch", "0", "--onnx",
+                        "open.onnx")
+        for size in "1", "8":
+            whole = self.micro_batches("open.onnx", "--batch-dim", "batch", "--micro-batch", size)
+            given = self.micro_batches("open.onnx", "--dim", f"batch={size}", "--graph-samples",
+                                       size, "--micro-batch", size)
+            self.assertEqual(whole, given)
+        # Reading the weights takes as long for more samples, which scaling does not know.
+        scaled = self.micro_batches("open.onnx", "--dim", "batch=1", "--micro-batch", "8")
+        self.assertGreater(whole["2bw"]["samples_per_second"],
+                           scaled["2bw"]["samples_per_second"])
+        asked = ["schedules", "open.onnx", "-d", self.DEVICES, "--batch", "64", "--training", "sgd"]
+        self.refuse(*asked, says="--dim batch=N")
+        self.refuse(*asked, "--batch-dim", "samples", says="--dim batch=N")
+        self.refuse(*asked, "--batch-dim", "batch", "--graph-samples", "4",
+                    says="neither --layers nor --batch-dim")
+
     def test_refusals(self):
         asked = ["schedules", "-d", self.DEVICES, *self.TRANSFORMER]
+        self.refuse(*asked, "--batch", "8", "--batch-dim", "batch", says="ONNX model")
         self.refuse(*asked, says="--batch")
         self.refuse(*asked, "--batch", "12", "--width", "5", says="cannot be divided")
         self.refuse(*asked, "--batch", "64", "--width", "64", "--depth", "2", says="64 devices")

@@ -75,7 +75,7 @@ TEST(Repeats, NothingIsLostInDescribing) {
     const auto repeats = find_repeats(graph);
     ASSERT_TRUE(repeats.ok());
     const auto column = graph.find_time_column("accelerator");
-    const auto model = describe(graph, *repeats, *column, 3);
+    const auto model = describe(graph, *repeats, *column, {3, 3});
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_EQ(model->samples, 3);
     Piece all = model->first;
@@ -106,16 +106,62 @@ TEST(Repeats, TheBorderIsWhatFlowsBetweenLayers) {
       generate("bert", {{"layers", 4}, {"sequence", sequence}, {"hidden", hidden}});
   const auto repeats = find_repeats(graph);
   ASSERT_TRUE(repeats.ok());
-  const auto model = describe(graph, *repeats, 0, 1);
+  const auto model = describe(graph, *repeats, 0, {1, 1});
   ASSERT_TRUE(model.ok());
   EXPECT_EQ(model->border.count(), 2 * sequence * hidden + 2 * sequence * sequence);
+}
+
+// A graph of BERT made at a size is that of another size scaled: generated times are proportional
+// to samples, but for each operator's rounding.
+TEST(Repeats, ScaleToOtherSizesOfMicroBatch) {
+  const auto at = [](std::int64_t made, std::int64_t samples) {
+    const model::Graph graph = generate("bert", {{"layers", 4}, {"batch", made}});
+    const auto repeats = find_repeats(graph);
+    EXPECT_TRUE(repeats.ok());
+    auto model = describe(graph, *repeats, 0, {made, samples});
+    EXPECT_TRUE(model.ok());
+    return std::move(model).value();
+  };
+  for (const auto& [made, samples] : {std::pair{1, 8}, std::pair{8, 1}, std::pair{2, 3}}) {
+    const BlockModel scaled = at(made, samples);
+    const BlockModel direct = at(samples, samples);
+    EXPECT_EQ(scaled.samples, samples);
+    EXPECT_EQ(scaled.border, direct.border);
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(scaled.blocks[i].stash, direct.blocks[i].stash);
+      EXPECT_EQ(scaled.blocks[i].weights, direct.blocks[i].weights);
+      EXPECT_NEAR(static_cast<double>(scaled.blocks[i].forward.count()),
+                  static_cast<double>(direct.blocks[i].forward.count()),
+                  0.001 * static_cast<double>(direct.blocks[i].forward.count()));
+    }
+  }
+}
+
+TEST(Repeats, LaunchesTakeAsLongForMoreSamples) {
+  const model::Graph graph = generate("bert", {{"layers", 4}});
+  const auto repeats = find_repeats(graph);
+  ASSERT_TRUE(repeats.ok());
+  const auto once = describe(graph, *repeats, 0, {1, 1});
+  const auto linear = describe(graph, *repeats, 0, {1, 4});
+  const auto never = describe(graph, *repeats, 0, {1, 4, base::kMaxDuration});
+  const auto some = describe(graph, *repeats, 0, {1, 4, Duration(1000)});
+  ASSERT_TRUE(once.ok() && linear.ok() && never.ok() && some.ok());
+  const Duration t = once->blocks[0].forward;
+  const auto operators = static_cast<std::int64_t>(repeats->period);
+  EXPECT_EQ(linear->blocks[0].forward, 4 * t);
+  EXPECT_EQ(never->blocks[0].forward, t);
+  EXPECT_EQ(some->blocks[0].forward, 4 * t - 3 * operators * Duration(1000));
+  const auto too_many = describe(graph, *repeats, 0, {1, std::int64_t{1} << 62});
+  EXPECT_EQ(too_many.error().message,
+            "the graph is for micro-batches of 1; at 4611686018427387904, times or bytes are too "
+            "large to be added up");
 }
 
 TEST(Repeats, RefuseWhatIsNoTraining) {
   const model::Graph graph = generate("bert", {{"layers", 4}}, false);
   const auto repeats = find_repeats(graph);
   ASSERT_TRUE(repeats.ok());
-  EXPECT_EQ(describe(graph, *repeats, 0, 1).error().message,
+  EXPECT_EQ(describe(graph, *repeats, 0, {1, 1}).error().message,
             "the graph has no backward operators, so there is no training to plan");
 }
 
@@ -124,7 +170,7 @@ TEST(Repeats, RefuseWeightsThatNobodyStates) {
   ASSERT_TRUE(graph.ok());
   const auto repeats = find_repeats(*graph);
   ASSERT_TRUE(repeats.ok());
-  EXPECT_EQ(describe(*graph, *repeats, 0, 1).error().message,
+  EXPECT_EQ(describe(*graph, *repeats, 0, {1, 1}).error().message,
             "no operator states its weights, so what replicas synchronise is not known; give "
             "weight_bytes, or make the training graph from the forward graph");
 }
@@ -149,7 +195,7 @@ TEST(Repeats, RefuseGroupsAcrossBlocks) {
   const auto error_of = [](const model::Graph& graph) {
     const auto repeats = find_repeats(graph);
     EXPECT_TRUE(repeats.ok());
-    const auto model = describe(graph, *repeats, 0, 1);
+    const auto model = describe(graph, *repeats, 0, {1, 1});
     return model.ok() ? std::string() : model.error().message;
   };
   EXPECT_EQ(error_of(build(false, false)), "");

@@ -39,13 +39,28 @@ struct Repeats {
 [[nodiscard]] base::Result<std::vector<std::size_t>> pieces_of(const model::Graph& graph,
                                                                const Repeats& repeats);
 
-/// The blocks of a training graph, whose times are those of one micro-batch of so many samples.
-/// Weights, stash and other memory are those of the graph.
+/// At which size of micro-batch a graph is described, and at which it was made.
+struct Sizing {
+  std::int64_t of_graph = 1;  ///< samples that the graph's times, stashes and tensors are for, ≥ 1
+  std::int64_t samples = 1;   ///< samples that they are wanted for, ≥ 1
+  base::Duration launch{0};   ///< of an operator's time, what more samples do not lengthen, ≥ 0
+};
+
+/// The blocks of a training graph at a size of micro-batch. With f = samples / of_graph, rounded
+/// up:
+///
+///   an operator's time t     min(t, launch) + f · (t − min(t, launch))
+///   stash, border            f times as many bytes
+///   weights, other memory    as in the graph
+///
+/// So work is taken to be proportional to samples. A device that needs many samples to be busy is
+/// faster than this says at more samples, and slower at fewer; where that matters, make the graph
+/// at each size.
 ///
 /// Errors: those of pieces_of(), and bad_input for a graph without backward operators or weights;
-/// operators that cannot run on the column; tensors on the border between blocks without a size.
-/// Thread-safe.
+/// operators that cannot run on the column; tensors on the border between blocks without a size;
+/// sums that overflow. Thread-safe.
 [[nodiscard]] base::Result<BlockModel> describe(const model::Graph& graph, const Repeats& repeats,
-                                                std::size_t column, std::int64_t samples);
+                                                std::size_t column, const Sizing& sizing);
 
 }  // namespace cleave::hybrid
