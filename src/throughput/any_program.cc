@@ -236,9 +236,9 @@ Amount PlacementProgram::visit(std::span<const double> values) {
 program::TreeSearch::Outcome PlacementProgram::run(std::uint64_t max_states, std::uint64_t& states,
                                                    const base::Deadline& deadline) {
   const std::uint64_t size = program_.rows().size() + program_.columns().size();
+  const std::uint64_t left = max_states - std::min(max_states, states);
   std::uint64_t iterations = 0;
-  const auto outcome =
-      search_->run(std::max<std::uint64_t>(1, max_states / size), iterations, deadline);
+  const auto outcome = search_->run(std::max<std::uint64_t>(1, left / size), iterations, deadline);
   states += iterations * size;
   return outcome;
 }

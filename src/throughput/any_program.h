@@ -25,7 +25,7 @@ class PlacementProgram {
                                                                 const reduce::Contracted& graph,
                                                                 Amount below, Amount bound);
 
-  /// Goes on with the search; see program::TreeSearch::run(). One simplex iteration is as many
+  /// Goes on with the search until `states` is about `max_states`. One simplex iteration is as many
   /// states as the program has rows and columns, about the work it takes.
   [[nodiscard]] program::TreeSearch::Outcome run(std::uint64_t max_states, std::uint64_t& states,
                                                  const base::Deadline& deadline);
@@ -37,7 +37,6 @@ class PlacementProgram {
   /// The best placement found here, and its objective; empty: none better than was known.
   [[nodiscard]] const model::Placement& placement() const { return placement_; }
   [[nodiscard]] Amount objective() const { return best_; }
-  [[nodiscard]] std::uint64_t nodes() const { return search_->nodes(); }
 
  private:
   static constexpr std::uint32_t kAbsent = 0xffffffff;

@@ -13,6 +13,7 @@ using reduce::Amount;
 
 const base::Deadline kNoDeadline{base::Limits{}};
 constexpr std::uint64_t kMostStates = 20'000'000;
+constexpr std::uint64_t kOneIteration = 5000;  // and more than that, for so small a program
 
 // A random problem that the program is for; nullopt: this one is for somebody else.
 std::optional<model::Problem> random_problem(std::uint64_t seed, std::size_t operators) {
@@ -36,7 +37,9 @@ void expect_optimum(const model::Problem& problem, std::uint64_t seed, Amount be
   std::uint64_t states = 0;
   auto outcome = program::TreeSearch::Outcome::stopped;
   for (std::uint64_t step = 5000; outcome == program::TreeSearch::Outcome::stopped; step *= 2) {
-    outcome = program->run(states + step, states, kNoDeadline);
+    const std::uint64_t end = states + step;
+    outcome = program->run(end, states, kNoDeadline);
+    ASSERT_LE(states, end + kOneIteration) << "seed " << seed;
     if (optimum) {
       ASSERT_LE(program->bound(), *optimum) << "seed " << seed;
     }
