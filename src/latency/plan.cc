@@ -25,6 +25,7 @@ constexpr std::size_t kMaxRandomOrders = 8;
 constexpr std::uint64_t kMovesPerOperator = 256;  // in the first round; each round doubles them
 constexpr std::size_t kMaxPath = 2500;            // longer ones have too many intervals
 constexpr std::size_t kMaxChain = 4000;           // likewise
+constexpr std::size_t kMaxFineChain = 300;        // beyond, prices of memory are not refined
 constexpr int kMaxRounds = 24;
 constexpr double kMaxWork = 4e9;  // moves · operators of the last round; about a minute
 constexpr std::array<double, 3> kHeats{0.02, 0.005, 0.05};
@@ -117,7 +118,11 @@ class Planner {
       auto chain = thinned(chain_of(relaxed_, path));
       if (chain.empty() || chain.size() > kMaxChain) continue;
       if (std::find(chains.begin(), chains.end(), chain) != chains.end()) continue;
-      raise(SeriesBound(relaxed_, chain, standing_.deadline()).compute(), "series");
+      for (const std::size_t prices : {SeriesBound::kCoarsePrices, SeriesBound::kFinePrices}) {
+        if (prices == SeriesBound::kFinePrices && chain.size() > kMaxFineChain) break;
+        raise(SeriesBound(relaxed_, chain, prices, standing_.deadline()).compute(), "series");
+        if (!standing_.open()) return;
+      }
       chains.push_back(std::move(chain));
     }
   }

@@ -1,12 +1,14 @@
 #include "latency/series_bound.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
 namespace cleave::latency {
 namespace {
 
+constexpr double kCheapest = 2e-4;       // the lowest price of memory but nothing, of the highest
 constexpr int kRounds = 4;               // of choosing prices anew
 constexpr std::size_t kUnthinned = 600;  // chains up to that length stay as they are
 constexpr std::size_t kMaxStride = 12;   // larger modules would have too many ideals
@@ -44,9 +46,9 @@ std::vector<Vertex> thinned(std::vector<Vertex> chain) {
   return kept;
 }
 
-SeriesBound::SeriesBound(const Relaxed& graph, std::vector<Vertex> chain,
+SeriesBound::SeriesBound(const Relaxed& graph, std::vector<Vertex> chain, std::size_t prices,
                          const base::Deadline& deadline)
-    : graph_(graph), chain_(graph, std::move(chain)) {
+    : graph_(graph), chain_(graph, std::move(chain)), prices_(kFree + prices, 0) {
   charge_memory();
   choose_prices();
   if (!build_modules(deadline)) return;
@@ -71,7 +73,6 @@ void SeriesBound::charge_memory() {
 
 // From nothing to where filling an accelerator costs as much as everything together.
 void SeriesBound::choose_prices() {
-  prices_.assign(kPrices, 0);
   if (graph_.memory_limit == Relaxed::kNever || graph_.memory_limit == 0) return;
   Amount most = 0;
   for (Vertex v = 0; v < graph_.size; ++v) {
@@ -80,7 +81,8 @@ void SeriesBound::choose_prices() {
   for (const Relaxed::Tensor& tensor : graph_.tensors) most += tensor.price;
   double price = static_cast<double>(most) / static_cast<double>(graph_.memory_limit) *
                  static_cast<double>(Multiplier{1} << kMultiplierShift);
-  for (std::size_t g = kPrices; g-- > 1; price *= 0.7) {
+  const double ratio = std::pow(kCheapest, 1.0 / static_cast<double>(prices_.size()));
+  for (std::size_t g = prices_.size(); g-- > kFree + 1; price *= ratio) {
     prices_[g] = price < 1e18 ? static_cast<Multiplier>(price) : 0;
   }
 }
@@ -96,11 +98,12 @@ bool SeriesBound::build_modules(const base::Deadline& deadline) {
   for (std::size_t i = 1; i < chain_.vertices.size(); ++i) {
     if (deadline.reached()) return false;
     const Module module(graph_, chain_, i, charged_);
-    for (std::size_t before = 0; before <= kPool; ++before) {
-      for (std::size_t after = 0; after <= kPool; ++after) {
+    for (std::size_t before = 0; before < prices_.size(); ++before) {
+      for (std::size_t after = 0; after < prices_.size(); ++after) {
         modules_[i].push_back(module.cost(side(before), side(after), all_alike));
       }
-      if (before < kPool) pairs_[i].push_back(module.cost(side(before), side(before), true));
+      pairs_[i].push_back(before == kPool ? Relaxed::kNever
+                                          : module.cost(side(before), side(before), true));
     }
   }
   return true;
@@ -108,7 +111,7 @@ bool SeriesBound::build_modules(const base::Deadline& deadline) {
 
 Amount SeriesBound::added_at(std::size_t position, std::size_t before, std::size_t after) const {
   if (position == 0 || position == chain_.vertices.size()) return 0;
-  return modules_[position][before * (kPrices + 1) + after];
+  return modules_[position][before * prices_.size() + after];
 }
 
 // What a call with that interval takes, without what the modules at its ends add.
@@ -127,8 +130,8 @@ void SeriesBound::find_least_ends() {
   least_before_.assign(chain_.vertices.size() + 1, kNobody);
   least_after_.assign(chain_.vertices.size() + 1, kNobody);
   for (std::size_t position = 0; position < least_before_.size(); ++position) {
-    for (std::size_t before = 0; before <= kPool; ++before) {
-      for (std::size_t after = 0; after <= kPool; ++after) {
+    for (std::size_t before = 0; before < prices_.size(); ++before) {
+      for (std::size_t after = 0; after < prices_.size(); ++after) {
         const Amount added = added_at(position, before, after);
         lower(least_before_[position][after], added, 0);
         lower(least_after_[position][before], added, 0);
@@ -197,10 +200,10 @@ bool SeriesBound::build_intervals(const base::Deadline& deadline) {
       Interval interval = inside;
       interval.fixed += moved[j + 1];
       Amount most = 0;
-      for (std::size_t g = 0; g < kPrices; ++g) {
+      for (std::size_t g = kFree; g < prices_.size(); ++g) {
         const Amount cost = cost_at(interval, g);
         const Amount with_ends = cost + ends_add(i, j + 1, g);
-        if (g > 0 && with_ends <= most) continue;
+        if (g > kFree && with_ends <= most) continue;
         most = with_ends;
         interval.price = g;
         interval.cost = cost;
@@ -214,7 +217,7 @@ bool SeriesBound::build_intervals(const base::Deadline& deadline) {
 // Two calls of one accelerator, one after the other: each has its interval, both the memory.
 bool SeriesBound::build_pairs(const base::Deadline& deadline) {
   const std::size_t length = chain_.vertices.size();
-  std::vector<std::array<Amount, kPrices>> costs;  // of two calls that end at begin + 2 + index
+  std::vector<Holders> costs;  // of two calls that end at begin + 2 + index
   for (std::size_t i = 0; i < length; ++i) {
     if (deadline.reached()) return false;
     costs.clear();
@@ -226,8 +229,8 @@ bool SeriesBound::build_pairs(const base::Deadline& deadline) {
         const Amount memory = first.memory + seconds[b].memory;
         if (memory > graph_.memory_limit) break;
         const std::size_t at = middle + b - i - 1;
-        while (costs.size() <= at) costs.emplace_back().fill(Relaxed::kNever);
-        for (std::size_t g = 0; g < kPrices; ++g) {
+        while (costs.size() <= at) costs.push_back(kNobody);
+        for (std::size_t g = kFree; g < prices_.size(); ++g) {
           if (pairs_[middle][g] >= Relaxed::kNever) continue;
           const Amount cost = first.fixed + seconds[b].fixed + pairs_[middle][g] +
                               price_down(memory, prices_[g]) -
@@ -240,7 +243,7 @@ bool SeriesBound::build_pairs(const base::Deadline& deadline) {
     pairs.resize(costs.empty() ? 0 : costs.size() + 1);  // none has but one vertex
     for (std::size_t at = 0; at < costs.size(); ++at) {
       Amount most = 0;
-      for (std::size_t g = 0; g < kPrices; ++g) {
+      for (std::size_t g = kFree; g < prices_.size(); ++g) {
         if (costs[at][g] >= Relaxed::kNever) continue;
         const Amount with_ends = costs[at][g] + ends_add(i, i + at + 2, g);
         if (pairs[at + 1].cost < Relaxed::kNever && with_ends <= most) continue;
@@ -275,12 +278,12 @@ Amount SeriesBound::divide() {
   for (std::size_t i = 0; i < length; ++i) {
     for (std::size_t used = 0; used <= max_calls; ++used) {
       Holders begun = kNobody;
-      for (std::size_t before = 0; before <= kPool; ++before) {
-        for (std::size_t after = 0; after <= kPool; ++after) {
+      for (std::size_t before = 0; before < prices_.size(); ++before) {
+        for (std::size_t after = 0; after < prices_.size(); ++after) {
           lower(begun[after], ended[i][used][before], added_at(i, before, after));
         }
       }
-      for (std::size_t holder = 0; holder <= kPool; ++holder) {
+      for (std::size_t holder = 0; holder < prices_.size(); ++holder) {
         lower(begun_[i][holder], begun[holder], 0);
       }
       lower(ended[i + 1][used][kPool], begun[kPool], graph_.pool_time[chain_.vertices[i]]);
@@ -317,8 +320,8 @@ bool SeriesBound::choose_again() {
         if (calls == 1) changed = price_again(row[j], begun_[i], after) || changed;
       }
     }
-    for (std::size_t before = 0; before <= kPool; ++before) {
-      for (std::size_t after = 0; after <= kPool; ++after) {
+    for (std::size_t before = 0; before < prices_.size(); ++before) {
+      for (std::size_t after = 0; after < prices_.size(); ++after) {
         lower(rest[i][before], from[after], added_at(i, before, after));
       }
     }
@@ -333,7 +336,7 @@ bool SeriesBound::price_again(Interval& interval, const Holders& begun, const Ho
   };
   const std::size_t present = interval.price;
   Amount most = whole(present);
-  for (std::size_t g = 0; g < kPrices; ++g) {
+  for (std::size_t g = kFree; g < prices_.size(); ++g) {
     const Amount cost = whole(g);
     if (cost <= most) continue;
     most = cost;

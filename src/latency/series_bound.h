@@ -23,25 +23,30 @@ namespace cleave::latency {
 class SeriesBound {
  public:
   /// REQUIRES: `chain` is not empty, and some or all of what chain_of() gives; graph outlives this.
-  SeriesBound(const Relaxed& graph, std::vector<Vertex> chain, const base::Deadline& deadline);
+  /// `prices` of memory are tried, 2 … kFinePrices.
+  SeriesBound(const Relaxed& graph, std::vector<Vertex> chain, std::size_t prices,
+              const base::Deadline& deadline);
+
+  static constexpr std::size_t kCoarsePrices = 24, kFinePrices = 48;
 
   /// The bound; 0: the deadline came too early; kNever: the problem has no plan.
   [[nodiscard]] Amount compute();
 
  private:
-  // Who has a chain's vertex: a call whose memory has the price of that number, or the pool.
-  static constexpr std::size_t kPrices = 24;
-  static constexpr std::size_t kPool = kPrices;
+  // Who has a chain's vertex: the pool, or a call whose memory has the price of that number.
+  static constexpr std::size_t kPool = 0;
+  static constexpr std::size_t kFree = 1;  // the first price is nothing
+  static constexpr std::size_t kMaxHolders = kFree + kFinePrices;
 
   // An interval of the chain that is one call's, or two calls' of one accelerator.
   struct Interval {
     Amount fixed = 0;  ///< computing, and moving what has to be moved
     Amount memory = 0;
-    std::size_t price = 0;          ///< of memory: the one that tells most
+    std::size_t price = kFree;      ///< of memory: the one that tells most
     Amount cost = Relaxed::kNever;  ///< at that price, without what the modules at its ends add
   };
   using Row = std::vector<Interval>;  // by end − begin − 1
-  using Holders = std::array<Amount, kPool + 1>;
+  using Holders = std::array<Amount, kMaxHolders>;
   static constexpr Holders kNobody = [] {
     Holders never{};
     never.fill(Relaxed::kNever);
@@ -66,8 +71,8 @@ class SeriesBound {
   const Relaxed& graph_;
   Path chain_;
   std::vector<Amount> charged_;               // [vertices]: memory it stands for
-  std::vector<Multiplier> prices_;            // [kPrices]
-  std::vector<std::vector<Amount>> modules_;  // [position][before × (kPrices + 1) + after]
+  std::vector<Multiplier> prices_;            // [holders]
+  std::vector<std::vector<Amount>> modules_;  // [position][before × holders + after]
   std::vector<std::vector<Amount>> pairs_;    // [position][price]: between calls of one accelerator
   std::vector<Holders> least_before_, least_after_;  // [position]
   std::array<std::vector<Row>, 2> intervals_;        // [calls − 1][begin]

@@ -44,10 +44,11 @@ class Bounds {
       const auto chain = chain_of(graph, path);
       if (chain.empty()) continue;
       ++chains_;
-      const Amount by_series = SeriesBound(graph, chain, deadline).compute();
+      const auto prices = SeriesBound::kCoarsePrices;
+      const Amount by_series = SeriesBound(graph, chain, prices, deadline).compute();
       tight_[1] += by_series == optimum->count() ? 1 : 0;
       if (by_series > optimum->count()) return fault("series", by_series, *optimum);
-      const Amount by_half = SeriesBound(graph, every_other(chain), deadline).compute();
+      const Amount by_half = SeriesBound(graph, every_other(chain), 8, deadline).compute();
       if (by_half > optimum->count()) return fault("thinned series", by_half, *optimum);
     }
     return std::nullopt;
@@ -105,7 +106,7 @@ TEST(Series, ThinsLongChainsOnly) {
 TEST(Bounds, AreNoMoreThanAnyPlanTakesWithColocatedRows) {
   Bounds bounds;
   expect_no_fault_with_mates(
-      8000, [&](const auto& problem, auto optimum) { return bounds.find_fault(problem, optimum); });
+      6000, [&](const auto& problem, auto optimum) { return bounds.find_fault(problem, optimum); });
   bounds.expect_some_tight();
 }
 
