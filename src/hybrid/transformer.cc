@@ -11,7 +11,7 @@ namespace {
 __extension__ using Wide = __int128;
 
 constexpr int kWeightBytes = 2;
-constexpr int kStateBytes = 14;
+constexpr int kStateBytes = 18;
 constexpr int kBlockOperators = 14;
 constexpr int kFirstOperators = 4;
 constexpr int kLastOperators = 2;

@@ -46,6 +46,54 @@ TEST_P(Published, TheMethodThatWonWins) {
   EXPECT_EQ(cells, 6);
 }
 
+// The constants that predictions rest on, each times a factor.
+struct Factors {
+  double speed = 1;
+  double inside = 1;
+  double between = 1;
+  double launch = 1;
+};
+
+std::int64_t times(double factor, std::int64_t value) {
+  return static_cast<std::int64_t>(factor * static_cast<double>(value));
+}
+
+// Whether the method that was measured to be fastest is predicted to be, in every setting.
+bool winners_agree(const Factors& factors, std::optional<std::int64_t> samples) {
+  Speed speed = published_speed();
+  speed.operations_per_second = times(factors.speed, speed.operations_per_second);
+  speed.launch = base::Duration(times(factors.launch, speed.launch.count()));
+  for (const Setting& setting : published()) {
+    const auto expected = published_winner(setting);
+    if (!expected) continue;
+    Cluster cluster = published_cluster(setting.devices);
+    cluster.inside.bytes_per_second = times(factors.inside, cluster.inside.bytes_per_second);
+    cluster.between.bytes_per_second = times(factors.between, cluster.between.bytes_per_second);
+    std::vector<BlockModel> models;
+    for (const BlockModel& size : published_models(setting, samples)) {
+      models.push_back(describe(setting.transformer, speed, size.samples).value());
+    }
+    const auto rows = plan(models, cluster, published_request(setting));
+    if (!rows || fastest(*rows)->method != *expected) return false;
+  }
+  return true;
+}
+
+// Which method is fastest does not hang on the constants: each may be off by so much.
+TEST(PublishedWinners, AgreeOverRangesOfEachConstant) {
+  for (const auto samples : {std::optional<std::int64_t>(), std::optional<std::int64_t>(4)}) {
+    for (const double factor : {0.1, 0.6, 0.8, 1.2, 1.9, 3.0, 10.0}) {
+      EXPECT_TRUE(winners_agree({.between = factor}, samples)) << factor;
+      EXPECT_TRUE(winners_agree({.launch = factor}, samples)) << factor;
+      EXPECT_TRUE(factor < 0.6 || winners_agree({.speed = factor}, samples)) << factor;
+      EXPECT_TRUE(factor > 1.9 || winners_agree({.inside = factor}, samples)) << factor;
+    }
+  }
+  // Where devices are slow, or links inside servers fast, tensor parallelism wins on eight.
+  EXPECT_FALSE(winners_agree({.speed = 0.5}, std::nullopt));
+  EXPECT_FALSE(winners_agree({.inside = 2.0}, std::nullopt));
+}
+
 // Readings are good to a tenth, so methods that differ by less than a fifth are not told apart. The
 // six that rank otherwise are explained in docs/benchmarks.md.
 TEST_P(Published, MethodsThatDifferClearlyRankAlike) {
@@ -74,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(MicroBatches, Published,
                          testing::Values(std::nullopt, std::optional<std::int64_t>(4)));
 
 // The paper's table of memory, at the size of micro-batches that its throughput suggests.
-TEST(PublishedMemory, IsBelowTheReadingsByLessThanTwoFifths) {
+TEST(PublishedMemory, IsWithinAQuarterOfTheReadings) {
   int readings = 0;
   for (const Setting& setting : published()) {
     const auto models = published_models(setting, 4);
@@ -86,8 +134,8 @@ TEST(PublishedMemory, IsBelowTheReadingsByLessThanTwoFifths) {
       const Figures figures =
           evaluate(models.front(), cluster, {method, grid, setting.batch, 1, true});
       const double ratio = static_cast<double>(figures.memory().count()) * 1e-9 / *gigabytes;
-      EXPECT_LT(ratio, 1.05) << setting.name << " " << to_string(method);
-      EXPECT_GT(ratio, 0.60) << setting.name << " " << to_string(method);
+      EXPECT_LT(ratio, 1.08) << setting.name << " " << to_string(method);
+      EXPECT_GT(ratio, 0.77) << setting.name << " " << to_string(method);
       ++readings;
     }
   }

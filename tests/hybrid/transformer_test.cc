@@ -28,7 +28,7 @@ TEST(Transformer, FollowsItsFormulas) {
   EXPECT_EQ(block.forward.count(), 24 * 3 * 4 * 4 + 4 * 3 * 16 * 2);
   EXPECT_EQ(block.backward, 2 * block.forward);
   EXPECT_EQ(block.weights.count(), 2 * (12 * 4 + 13 * 2));
-  EXPECT_EQ(block.state.count(), 14 * (12 * 4 + 13 * 2));
+  EXPECT_EQ(block.state.count(), 18 * (12 * 4 + 13 * 2));
   EXPECT_EQ(block.stash.count() + model->border.count(), 34 * 4 * 3 * 2 + 5 * 1 * 16 * 3);
   EXPECT_EQ(model->border.count(), 2 * 4 * 3 * 2);
   EXPECT_EQ(model->tensor->whole_stash.count() + model->border.count(), 10 * 4 * 3 * 2);
