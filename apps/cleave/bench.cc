@@ -45,6 +45,9 @@ bool is_free(const Request& request) {
   return !is_latency(request) && request.question.placement == model::PlacementRule::any;
 }
 
+// Whether a search without a limit may not end, and whether the answers are compared in any case.
+bool is_open_ended(const Request& request) { return is_latency(request) || is_free(request); }
+
 // The folder of inputs for the objective: of the data folder, or of its part "paper".
 base::Result<fs::path> find_inputs(const fs::path& data, const Request& request) {
   const std::string_view name = is_latency(request) ? "latency-inputs" : "throughput-inputs";
@@ -169,7 +172,7 @@ Json bench_input(const fs::path& file, const fs::path& folder, const Arguments& 
   row.update(Json::parse(planned->output));
   row["seconds"] = planned->seconds;
   row["peak_megabytes"] = planned->peak_megabytes;
-  const bool compares = arguments.baselines || is_free(arguments.request);
+  const bool compares = arguments.baselines || is_open_ended(arguments.request);
   if (!compares || row.contains("error")) return row;
   const auto baselines = measure([&] { return run_baselines(file, arguments.request); });
   row.update(baselines ? Json::parse(baselines->output)
@@ -314,13 +317,13 @@ std::string sentences_of(const Json& totals) {
   return text;
 }
 
-// Without contiguity, and for one sample, a search without a limit may not end.
 constexpr std::chrono::seconds kTimeLimit{60};
 
 int run(Arguments& arguments) {
   base::Limits& limits = arguments.request.limits;
-  const bool open_ended = is_latency(arguments.request) || is_free(arguments.request);
-  if (open_ended && limits.time == base::Limits{}.time) limits.time = kTimeLimit;
+  if (is_open_ended(arguments.request) && limits.time == base::Limits{}.time) {
+    limits.time = kTimeLimit;
+  }
   const auto folder = find_inputs(arguments.data, arguments.request);
   if (!folder) return fail(folder.error());
   const auto files = list_inputs(*folder);
