@@ -40,43 +40,63 @@ Wide rounded(const Program::Row& row, double multiple) {
   return whole;
 }
 
-// The least that the objective, times `cost_scale`, can be.
+// The least that the objective, times `cost_scale`, can be, and the reduced costs.
 std::optional<Wide> least(const Program& program, const Program::Box& box,
-                          std::span<const double> multiples, Wide cost_scale) {
+                          std::span<const double> multiples, Wide cost_scale,
+                          std::vector<Wide>& reduced_costs) {
   assert(multiples.size() == program.rows().size());
   Sum bound;
-  std::vector<Sum> reduced_costs(program.columns().size());
-  for (std::size_t j = 0; j < reduced_costs.size(); ++j) {
-    reduced_costs[j].add(cost_scale, program.columns()[j].cost);
-  }
+  std::vector<Sum> sums(program.columns().size());
+  for (std::size_t j = 0; j < sums.size(); ++j) sums[j].add(cost_scale, program.columns()[j].cost);
   for (std::size_t i = 0; i < multiples.size(); ++i) {
     const Program::Row& row = program.rows()[i];
     const Wide multiple = rounded(row, multiples[i]);
     if (multiple == 0) continue;
     bound.add(multiple, multiple > 0 ? row.lower : row.upper);
-    for (const auto& [column, a] : row.entries) reduced_costs[column].add(-multiple, a);
+    for (const auto& [column, a] : row.entries) sums[column].add(-multiple, a);
   }
-  for (std::size_t j = 0; j < reduced_costs.size(); ++j) {
-    const Sum& cost = reduced_costs[j];
-    if (cost.overflown()) return std::nullopt;
-    bound.add(cost.value(), cost.value() > 0 ? box.lower[j] : box.upper[j]);
+  for (std::size_t j = 0; j < sums.size(); ++j) {
+    if (sums[j].overflown()) return std::nullopt;
+    const Wide cost = sums[j].value();
+    reduced_costs.push_back(cost);
+    bound.add(cost, cost > 0 ? box.lower[j] : box.upper[j]);
   }
   if (bound.overflown()) return std::nullopt;
   return bound.value();
 }
 
-}  // namespace
+constexpr Wide kDenominator = Wide{1} << kFractionBits;
 
-std::optional<Amount> certified_bound(const Program& program, const Program::Box& box,
-                                      std::span<const double> multiples) {
-  const Wide scale = Wide{1} << kFractionBits;
-  const auto sum = least(program, box, multiples, scale);
-  if (!sum) return std::nullopt;
-  const Wide bound = *sum / scale + (*sum % scale > 0 ? 1 : 0);
+std::optional<Amount> quotient_rounded_up(Wide sum) {
+  const Wide bound = sum / kDenominator + (sum % kDenominator > 0 ? 1 : 0);
   if (bound < std::numeric_limits<Amount>::min() || bound > std::numeric_limits<Amount>::max()) {
     return std::nullopt;
   }
   return static_cast<Amount>(bound);
+}
+
+}  // namespace
+
+Certificate::Certificate(const Program& program, const Program::Box& box,
+                         std::span<const double> multiples)
+    : sum_(least(program, box, multiples, kDenominator, reduced_costs_)) {}
+
+std::optional<Amount> Certificate::bound() const {
+  return sum_ ? quotient_rounded_up(*sum_) : std::nullopt;
+}
+
+std::optional<Amount> Certificate::bound_where(const Program::Box& box,
+                                               std::span<const std::uint32_t> columns,
+                                               std::uint32_t one) const {
+  if (!sum_) return std::nullopt;
+  Sum sum;
+  sum.add(*sum_, 1);
+  for (const std::uint32_t j : columns) {
+    const Wide cost = reduced_costs_[j];
+    sum.add(-cost, cost > 0 ? box.lower[j] : box.upper[j]);
+  }
+  sum.add(reduced_costs_[one], 1);
+  return sum.overflown() ? std::nullopt : quotient_rounded_up(sum.value());
 }
 
 bool certified_infeasible(const Program& program, const Program::Box& box,
@@ -90,7 +110,8 @@ bool certified_infeasible(const Program& program, const Program::Box& box,
   for (const double sign : {1.0, -1.0}) {
     std::transform(multiples.begin(), multiples.end(), scaled.begin(),
                    [&](double multiple) { return std::ldexp(sign * multiple / largest, 30); });
-    const auto sum = least(program, box, scaled, 0);
+    std::vector<Wide> reduced_costs;
+    const auto sum = least(program, box, scaled, 0, reduced_costs);
     if (sum && *sum > 0) return true;
   }
   return false;

@@ -2,9 +2,8 @@
 
 #include <cassert>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
-
-#include "cleave/program/certify.h"
 
 namespace cleave::program {
 namespace {
@@ -146,35 +145,35 @@ TreeSearch::Fate TreeSearch::examine(Node& node, std::uint64_t max_effort, std::
     best_ = std::min(best_, visit_(values_));
     return Fate::closed;
   }
+  values_.clear();
+  certificate_.reset();
   switch (solver_->solve(max_effort - std::min(max_effort, effort - 1), effort, deadline)) {
     case LinearSolver::Outcome::infeasible:
-      values_.clear();
       return proves_infeasible() ? Fate::closed : Fate::open;
     case LinearSolver::Outcome::stopped:
-      values_.clear();
       // Where nothing stopped it but its own troubles, smaller boxes may do.
       return effort >= max_effort || deadline.reached() ? Fate::unsolved : Fate::open;
     case LinearSolver::Outcome::optimal:
       break;
   }
-  raise_bound(node);
+  certificate_.emplace(program_, box_, as_given(solver_->duals(), objective_unit_));
+  node.bound = std::max(node.bound, certificate_->bound().value_or(node.bound));
   values_ = solver_->values();
   for (std::size_t j = 0; j < values_.size(); ++j) values_[j] *= program_.columns()[j].unit;
   if (node.bound < best_) best_ = std::min(best_, visit_(values_));
-  if (node.bound >= best_) return Fate::closed;
-  if (node.bound < best_ - best_ / kHair) return Fate::open;
-  closed_bound_ = std::min(closed_bound_, node.bound);
-  return Fate::closed;
+  return close_at(node.bound) ? Fate::closed : Fate::open;
+}
+
+// Whether nothing below this bound is worth a look; if it is a hair below the best, notes it.
+bool TreeSearch::close_at(Amount bound) {
+  if (bound < best_ - std::abs(best_) / kHair) return false;
+  if (bound < best_) closed_bound_ = std::min(closed_bound_, bound);
+  return true;
 }
 
 bool TreeSearch::proves_infeasible() const {
   return !solver_->ray().empty() &&
          certified_infeasible(program_, box_, as_given(solver_->ray(), 1.0));
-}
-
-void TreeSearch::raise_bound(Node& node) {
-  const auto bound = certified_bound(program_, box_, as_given(solver_->duals(), objective_unit_));
-  if (bound) node.bound = std::max(node.bound, *bound);
 }
 
 // One that the relaxation leaves open, of great priority.
@@ -201,12 +200,17 @@ std::size_t TreeSearch::choice_to_branch_on() const {
 
 void TreeSearch::branch(const Node& node) {
   const std::size_t choice = choice_to_branch_on();
+  const auto& columns = program_.choices()[choice].columns;
   double most = -1;
-  for (const std::uint32_t column : program_.choices()[choice].columns) {
+  for (const std::uint32_t column : columns) {
     if (box_.upper[column] == 0) continue;
-    const auto last = static_cast<std::int64_t>(decisions_.size());
+    Node child{node.bound, node.depth + 1, static_cast<std::int64_t>(decisions_.size())};
+    if (certificate_) {
+      const auto bound = certificate_->bound_where(box_, columns, column);
+      child.bound = std::max(child.bound, bound.value_or(child.bound));
+    }
+    if (close_at(child.bound)) continue;
     decisions_.push_back({static_cast<std::uint32_t>(choice), column, node.last});
-    Node child{node.bound, node.depth + 1, last};
     const double value = values_.empty() ? 0.0 : values_[column];
     if (value > most) {
       most = value;

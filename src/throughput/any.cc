@@ -32,9 +32,9 @@ using reduce::Contracted;
 
 // Efforts of the first round; each round doubles them.
 constexpr std::uint64_t kMovesPerUnit = 64;
-constexpr std::uint64_t kExhaustStates = 20000;
+constexpr std::uint64_t kExhaustStates = 1 << 17;
 constexpr std::uint64_t kCoverEffortPerNode = 1 << 19;
-constexpr std::uint64_t kProgramStates = 1 << 23;
+constexpr std::uint64_t kProgramStates = 1 << 17;
 constexpr int kMaxDoublings = 20;
 
 constexpr std::size_t kMaxExhaustedNodes = 48;   // beyond, exhausting is hopeless

@@ -18,6 +18,7 @@ using Entries = std::vector<Program::Entry>;
 // Places of nodes, and of pins on devices that pay for their edges. Beyond, a minute's tree seldom
 // raises the bound above that of covers (docs/algorithms/integer-program.md).
 constexpr std::size_t kLargestProgram = 600;
+constexpr std::size_t kLinesPerState = 16;
 
 Amount heaviness(const Contracted& graph, Node v) {
   Amount most = 0;
@@ -235,11 +236,12 @@ Amount PlacementProgram::visit(std::span<const double> values) {
 
 program::TreeSearch::Outcome PlacementProgram::run(std::uint64_t max_states, std::uint64_t& states,
                                                    const base::Deadline& deadline) {
-  const std::uint64_t size = program_.rows().size() + program_.columns().size();
+  const std::uint64_t cost =
+      1 + (program_.rows().size() + program_.columns().size()) / kLinesPerState;
   const std::uint64_t left = max_states - std::min(max_states, states);
   std::uint64_t iterations = 0;
-  const auto outcome = search_->run(std::max<std::uint64_t>(1, left / size), iterations, deadline);
-  states += iterations * size;
+  const auto outcome = search_->run(std::max<std::uint64_t>(1, left / cost), iterations, deadline);
+  states += iterations * cost;
   return outcome;
 }
 

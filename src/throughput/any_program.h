@@ -25,8 +25,8 @@ class PlacementProgram {
                                                                 const reduce::Contracted& graph,
                                                                 Amount below, Amount bound);
 
-  /// Goes on with the search until `states` is about `max_states`. One simplex iteration is as many
-  /// states as the program has rows and columns, about the work it takes.
+  /// Goes on with the search until `states` is about `max_states`. A simplex iteration counts by
+  /// the rows and columns of the program, so that a state takes about as long as elsewhere.
   [[nodiscard]] program::TreeSearch::Outcome run(std::uint64_t max_states, std::uint64_t& states,
                                                  const base::Deadline& deadline);
   /// A placement that is better than all before is known.

@@ -51,7 +51,7 @@ TEST(Certify, NoMultiplesProveTooMuch) {
     const Program program = random_program(random, round % 2 == 0 ? 20 : kLarge);
     const auto least = least_objective(program, program.box());
     const auto multiples = wild_multiples(random, program.rows().size());
-    const auto bound = certified_bound(program, program.box(), multiples);
+    const auto bound = Certificate(program, program.box(), multiples).bound();
     proven += bound ? 1 : 0;
     if (bound && least) {
       ASSERT_LE(*bound, *least) << "round " << round;
@@ -61,6 +61,31 @@ TEST(Certify, NoMultiplesProveTooMuch) {
     }
   }
   EXPECT_GT(proven, 10000);
+}
+
+// Of a part of the box, with the multiples of the whole.
+TEST(Certify, BoundsHoldWhereAChoiceIsDecided) {
+  base::Random random(13);
+  int raised = 0;
+  for (int round = 0; round < 20000; ++round) {
+    const Program program = random_program(random, round % 2 == 0 ? 20 : kLarge);
+    const auto multiples = wild_multiples(random, program.rows().size());
+    const Certificate certificate(program, program.box(), multiples);
+    const auto& columns = program.choices()[0].columns;
+    for (const std::uint32_t one : columns) {
+      Program::Box part = program.box();
+      for (const std::uint32_t j : columns) part.upper[j] = 0;
+      part.lower[one] = part.upper[one] = 1;
+      const auto bound = certificate.bound_where(program.box(), columns, one);
+      EXPECT_EQ(bound, Certificate(program, part, multiples).bound()) << "round " << round;
+      raised += bound && certificate.bound() && *bound > *certificate.bound() ? 1 : 0;
+      const auto least = least_objective(program, part);
+      if (bound && least) {
+        ASSERT_LE(*bound, *least) << "round " << round;
+      }
+    }
+  }
+  EXPECT_GT(raised, 10000);
 }
 
 // The solver's duals prove what the relaxation says but for rounding; disturbed ones prove less.
@@ -82,14 +107,14 @@ TEST(Certify, DualsProveTheRelaxation) {
     ASSERT_EQ(outcome, LinearSolver::Outcome::optimal);
     ++optimal;
     std::vector<double> duals = solver->duals();
-    const auto bound = certified_bound(program, program.box(), duals);
+    const auto bound = Certificate(program, program.box(), duals).bound();
     ASSERT_TRUE(bound);
     EXPECT_GE(static_cast<double>(*bound), solver->objective() - 1e-3) << "round " << round;
     EXPECT_LE(static_cast<double>(*bound), solver->objective() + 1 + 1e-3) << "round " << round;
     if (!least) continue;
     EXPECT_LE(*bound, *least);
     for (double& dual : duals) dual *= 1 + 0.2 * (random.unit() - 0.5);
-    const auto disturbed = certified_bound(program, program.box(), duals);
+    const auto disturbed = Certificate(program, program.box(), duals).bound();
     ASSERT_TRUE(disturbed);
     EXPECT_LE(*disturbed, *least);
   }
@@ -102,7 +127,7 @@ TEST(Certify, ProvesNothingWhereSumsDoNotFit) {
   const Amount most = std::numeric_limits<Amount>::max();
   const std::uint32_t x = program.add_column({0, most, 1, 1});
   program.add_row({most, Program::kNoUpper, {{x, most}}});
-  EXPECT_EQ(certified_bound(program, program.box(), std::vector{0x1.0p+60}), std::nullopt);
+  EXPECT_EQ(Certificate(program, program.box(), std::vector{0x1.0p+60}).bound(), std::nullopt);
   EXPECT_FALSE(certified_infeasible(program, program.box(), std::vector{0x1.0p+60}));
 }
 

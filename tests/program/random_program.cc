@@ -26,7 +26,8 @@ Program random_program(base::Random& random, Amount size) {
       sum += row.entries.back().coefficient;
     }
     if (random.chance(0.7)) row.lower = sum / 2 + random.between(-size, size);
-    if (random.chance(0.5)) row.upper = std::max(row.lower, sum / 2 + random.between(-size, 2 * size));
+    if (random.chance(0.5))
+      row.upper = std::max(row.lower, sum / 2 + random.between(-size, 2 * size));
     program.add_row(std::move(row));
   }
   return program;

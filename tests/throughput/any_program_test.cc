@@ -12,8 +12,8 @@ namespace {
 using reduce::Amount;
 
 const base::Deadline kNoDeadline{base::Limits{}};
-constexpr std::uint64_t kMostStates = 20'000'000;
-constexpr std::uint64_t kOneIteration = 5000;  // and more than that, for so small a program
+constexpr std::uint64_t kMostStates = 2'000'000;
+constexpr std::uint64_t kOneIteration = 500;  // and more than that, for so small a program
 
 // A random problem that the program is for; nullopt: this one is for somebody else.
 std::optional<model::Problem> random_problem(std::uint64_t seed, std::size_t operators) {
@@ -36,7 +36,7 @@ void expect_optimum(const model::Problem& problem, std::uint64_t seed, Amount be
   ASSERT_TRUE(program);
   std::uint64_t states = 0;
   auto outcome = program::TreeSearch::Outcome::stopped;
-  for (std::uint64_t step = 5000; outcome == program::TreeSearch::Outcome::stopped; step *= 2) {
+  for (std::uint64_t step = 500; outcome == program::TreeSearch::Outcome::stopped; step *= 2) {
     const std::uint64_t end = states + step;
     outcome = program->run(end, states, kNoDeadline);
     ASSERT_LE(states, end + kOneIteration) << "seed " << seed;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "cleave/program/program.h"
 
@@ -22,12 +24,28 @@ namespace cleave::program {
 /// rounded up, since the objective is a whole number where all x_j are (REQUIRES of callers: the
 /// best x has a whole objective).
 ///
-/// nullopt: a sum would not fit, so nothing is proven. O(entries). Thread-safe.
-[[nodiscard]] std::optional<Amount> certified_bound(const Program& program, const Program::Box& box,
-                                                    std::span<const double> multiples);
+/// O(entries). Thread-safe.
+class Certificate {
+ public:
+  /// REQUIRES: a multiple for each row.
+  Certificate(const Program& program, const Program::Box& box, std::span<const double> multiples);
+
+  /// nullopt: a sum did not fit, so nothing is proven. O(1).
+  [[nodiscard]] std::optional<Amount> bound() const;
+  /// The same multiples' bound for the part of the box in which, of these columns, `one` is 1 and
+  /// the others are 0. REQUIRES: the box is the same; their bounds lie within 0 and 1. O(columns).
+  [[nodiscard]] std::optional<Amount> bound_where(const Program::Box& box,
+                                                  std::span<const std::uint32_t> columns,
+                                                  std::uint32_t one) const;
+
+ private:
+  __extension__ using Wide = __int128;
+  std::vector<Wide> reduced_costs_;  // [columns]: d, times the denominator
+  std::optional<Wide> sum_;          // the right side, likewise
+};
 
 /// Whether the multiples prove that no x in the box keeps the rows: the same sum with c = 0 is
-/// above 0. Their sign is tried both ways.
+/// above 0. Their sign is tried both ways. O(entries). Thread-safe.
 [[nodiscard]] bool certified_infeasible(const Program& program, const Program::Box& box,
                                         std::span<const double> multiples);
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cleave/base/limits.h"
+#include "cleave/program/certify.h"
 #include "cleave/program/linear_solver.h"
 #include "cleave/program/program.h"
 
@@ -67,7 +68,7 @@ class TreeSearch {
   Fate examine(Node& node, std::uint64_t max_effort, std::uint64_t& effort,
                const base::Deadline& deadline);
   [[nodiscard]] bool proves_infeasible() const;
-  void raise_bound(Node& node);
+  [[nodiscard]] bool close_at(Amount bound);
   [[nodiscard]] std::vector<double> as_given(const std::vector<double>& multiples,
                                              double objective_unit) const;
   [[nodiscard]] std::size_t choice_to_branch_on() const;
@@ -89,7 +90,9 @@ class TreeSearch {
   Program::Box root_, box_, loaded_;   // of all nodes, of the node at work, of the solver
   std::vector<std::uint8_t> decided_;  // [choices], of the node at work
   std::size_t num_decided_ = 0;
-  std::vector<double> values_;  // [columns], of the node at work
+  // Of the relaxation of the node at work; empty: none.
+  std::vector<double> values_;  // [columns]
+  std::optional<Certificate> certificate_;
   std::uint64_t nodes_ = 0;
 };
 
