@@ -25,7 +25,9 @@ constexpr std::size_t kMaxRandomOrders = 8;
 constexpr std::uint64_t kMovesPerOperator = 256;  // in the first round; each round doubles them
 constexpr std::size_t kMaxPath = 2500;            // longer ones have too many intervals
 constexpr std::size_t kMaxChain = 4000;           // likewise
-constexpr std::size_t kMaxFineChain = 300;        // beyond, prices of memory are not refined
+constexpr std::size_t kFewPrices = 8;             // of memory, for every chain
+constexpr std::array<std::size_t, 2> kManyPrices{24, SeriesBound::kMaxPrices};
+constexpr std::size_t kMaxPriced = 700'000;  // prices² · length, with more than a few
 constexpr int kMaxRounds = 24;
 constexpr double kMaxWork = 4e9;  // moves · operators of the last round; about a minute
 constexpr std::array<double, 3> kHeats{0.02, 0.005, 0.05};
@@ -46,8 +48,10 @@ class Planner {
     raise(critical_path(relaxed_), "critical path");
     try_pools();
     const auto paths = choose_paths(relaxed_);
+    const auto chains = choose_chains(paths);
+    bound_by_series(chains, kFewPrices);
     split_orders(0, 1);
-    bound_by_series(paths);
+    for (const std::size_t prices : kManyPrices) bound_by_series(chains, prices);
     split_orders(1, OrderSplit::kNumMethods + kMaxRandomOrders);
     bound_by_paths(paths);
     start_with_one_call();
@@ -111,19 +115,24 @@ class Planner {
     }
   }
 
-  void bound_by_series(const std::vector<std::vector<Vertex>>& paths) {
+  [[nodiscard]] std::vector<std::vector<Vertex>> choose_chains(
+      const std::vector<std::vector<Vertex>>& paths) const {
     std::vector<std::vector<Vertex>> chains;
     for (const auto& path : paths) {
-      if (!standing_.open()) return;
       auto chain = thinned(chain_of(relaxed_, path));
       if (chain.empty() || chain.size() > kMaxChain) continue;
-      if (std::find(chains.begin(), chains.end(), chain) != chains.end()) continue;
-      for (const std::size_t prices : {SeriesBound::kCoarsePrices, SeriesBound::kFinePrices}) {
-        if (prices == SeriesBound::kFinePrices && chain.size() > kMaxFineChain) break;
-        raise(SeriesBound(relaxed_, chain, prices, standing_.deadline()).compute(), "series");
-        if (!standing_.open()) return;
+      if (std::find(chains.begin(), chains.end(), chain) == chains.end()) {
+        chains.push_back(std::move(chain));
       }
-      chains.push_back(std::move(chain));
+    }
+    return chains;
+  }
+
+  void bound_by_series(const std::vector<std::vector<Vertex>>& chains, std::size_t prices) {
+    for (const auto& chain : chains) {
+      if (!standing_.open()) return;
+      if (prices > kFewPrices && prices * prices * chain.size() > kMaxPriced) continue;
+      raise(SeriesBound(relaxed_, chain, prices, standing_.deadline()).compute(), "series");
     }
   }
 

@@ -23,11 +23,11 @@ namespace cleave::latency {
 class SeriesBound {
  public:
   /// REQUIRES: `chain` is not empty, and some or all of what chain_of() gives; graph outlives this.
-  /// `prices` of memory are tried, 2 … kFinePrices.
+  /// `prices` of memory are tried, 2 … kMaxPrices.
   SeriesBound(const Relaxed& graph, std::vector<Vertex> chain, std::size_t prices,
               const base::Deadline& deadline);
 
-  static constexpr std::size_t kCoarsePrices = 24, kFinePrices = 48;
+  static constexpr std::size_t kMaxPrices = 48;
 
   /// The bound; 0: the deadline came too early; kNever: the problem has no plan.
   [[nodiscard]] Amount compute();
@@ -36,7 +36,7 @@ class SeriesBound {
   // Who has a chain's vertex: the pool, or a call whose memory has the price of that number.
   static constexpr std::size_t kPool = 0;
   static constexpr std::size_t kFree = 1;  // the first price is nothing
-  static constexpr std::size_t kMaxHolders = kFree + kFinePrices;
+  static constexpr std::size_t kMaxHolders = kFree + kMaxPrices;
 
   // An interval of the chain that is one call's, or two calls' of one accelerator.
   struct Interval {

@@ -44,8 +44,7 @@ class Bounds {
       const auto chain = chain_of(graph, path);
       if (chain.empty()) continue;
       ++chains_;
-      const auto prices = SeriesBound::kCoarsePrices;
-      const Amount by_series = SeriesBound(graph, chain, prices, deadline).compute();
+      const Amount by_series = SeriesBound(graph, chain, 24, deadline).compute();
       tight_[1] += by_series == optimum->count() ? 1 : 0;
       if (by_series > optimum->count()) return fault("series", by_series, *optimum);
       const Amount by_half = SeriesBound(graph, every_other(chain), 8, deadline).compute();
