@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
@@ -25,33 +24,10 @@ using model::Problem;
 
 namespace {
 
-constexpr std::array<std::pair<Schedule, std::string_view>, 5> kNames{
-    {{Schedule::inference, "inference"},
-     {Schedule::gpipe, "gpipe"},
-     {Schedule::one_f_one_b, "1f1b"},
-     {Schedule::flush, "flush"},
-     {Schedule::two_bw, "2bw"}}};
-
 bool has_flush(Schedule schedule) {
   return schedule == Schedule::gpipe || schedule == Schedule::flush;
 }
 bool has_batches(Schedule schedule) { return has_flush(schedule) || schedule == Schedule::two_bw; }
-
-Schedule planned(const Problem& problem) {
-  switch (problem.schedule()) {
-    case model::Schedule::inference:
-      return Schedule::inference;
-    case model::Schedule::one_f_one_b:
-      return Schedule::one_f_one_b;
-    case model::Schedule::gpipe:
-      return Schedule::gpipe;
-    case model::Schedule::flush:
-      return Schedule::flush;
-    case model::Schedule::two_bw:
-      return Schedule::two_bw;
-  }
-  return Schedule::inference;
-}
 
 // The simulation that is asked for, with every choice made.
 struct Setup {
@@ -144,7 +120,7 @@ base::Result<Setup> set_up(const Problem& problem, const Plan& plan, const Optio
   if (!program) return program.error();
   Setup setup;
   setup.program = std::move(program).value();
-  setup.schedule = options.schedule.value_or(planned(problem));
+  setup.schedule = options.schedule.value_or(problem.schedule());
   if (auto status = check_schedule(problem, setup.schedule, setup.program); !status) {
     return status.error();
   }
@@ -296,16 +272,12 @@ Rate measure_rate(const Timeline& timeline) {
 
 }  // namespace
 
-std::string_view to_string(Schedule schedule) {
-  return std::find_if(kNames.begin(), kNames.end(),
-                      [&](const auto& named) { return named.first == schedule; })
-      ->second;
-}
-
 std::optional<Schedule> find_schedule(std::string_view name) {
-  const auto at = std::find_if(kNames.begin(), kNames.end(),
-                               [&](const auto& named) { return named.second == name; });
-  return at == kNames.end() ? std::nullopt : std::optional(at->first);
+  for (const Schedule schedule : {Schedule::inference, Schedule::gpipe, Schedule::one_f_one_b,
+                                  Schedule::flush, Schedule::two_bw}) {
+    if (to_string(schedule) == name) return schedule;
+  }
+  return std::nullopt;
 }
 
 namespace {

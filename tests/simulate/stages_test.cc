@@ -89,7 +89,7 @@ TEST(SimulatedStages, RunAtTheirObjectiveWithinTheirMemory) {
   }
   std::cout << tally.plans << " plans ran at their objective within their memory ("
             << tally.exact_memory << " used all of it): " << tally.by_schedule[0] << " inference, "
-            << tally.by_schedule[1] << " gpipe, " << tally.by_schedule[2] << " 1f1b, "
+            << tally.by_schedule[1] << " 1f1b, " << tally.by_schedule[2] << " gpipe, "
             << tally.by_schedule[3] << " flush, " << tally.by_schedule[4] << " 2bw; "
             << tally.by_transfers[0] << " serial, " << tally.by_transfers[1] << " half-duplex, "
             << tally.by_transfers[2] << " full-duplex; " << tally.replicated << " with replicas, "

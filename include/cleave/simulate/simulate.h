@@ -16,17 +16,15 @@
 /// evidence.
 namespace cleave::simulate {
 
-/// In which order the devices do the work of different micro-batches.
-enum class Schedule {
-  inference,    ///< a stream of samples, which enter as fast as the pipeline takes them
-  gpipe,        ///< per batch: all forward passes, then all backward passes
-  one_f_one_b,  ///< forward and backward alternate, no flush (PipeDream)
-  flush,        ///< forward and backward alternate within a batch; batches do not mix
-  two_bw,       ///< as one_f_one_b; weights change once a batch, two versions of them
-};
-/// "inference", "gpipe", "1f1b", "flush", "2bw".
-[[nodiscard]] std::string_view to_string(Schedule schedule);
-/// The other way round; nullopt: no schedule has that name.
+/// In which order the devices do the work of different micro-batches: any of these, whatever the
+/// problem's question says.
+///   inference    a stream of samples, which enter as fast as the pipeline takes them
+///   gpipe        per batch: all forward passes, then all backward passes
+///   one_f_one_b  forward and backward alternate, no flush (PipeDream)
+///   flush        forward and backward alternate within a batch; batches do not mix
+///   two_bw       as one_f_one_b; weights change once a batch, two versions of them
+using model::Schedule;
+/// The schedule of that name (model::to_string()); nullopt: there is none.
 [[nodiscard]] std::optional<Schedule> find_schedule(std::string_view name);
 
 struct Options {
