@@ -231,22 +231,25 @@ Fault compare_costs(const Problem& problem, const model::Placement& placement) {
 
 namespace {
 
-// At random thresholds, one after the other: what was found out at one serves the next.
+// A random threshold below the optimum, whose columns and weights serve the next: the optimum
+// itself, or more. With random efforts, since what a limit cuts short must hold as well.
 Fault find_fault_at_random_thresholds(const reduce::Contracted& graph, std::int64_t optimum,
                                       base::Random& random) {
   const base::Deadline deadline(patient());
   bounds::Cover cover(graph);
-  constexpr int kThresholds = 6;
-  constexpr std::uint64_t kEffort = 20000;
-  for (int i = 0; i < kThresholds; ++i) {
-    const auto span = static_cast<std::uint64_t>(optimum) + 1;
-    const bool above = random.chance(0.5);
-    const auto threshold = static_cast<std::int64_t>(random.below(span)) + (above ? optimum : 0);
+  if (cover.work() > optimum) return "the work bound exceeds the optimum";
+  const auto span = static_cast<std::uint64_t>(optimum) + 1;
+  const auto below = static_cast<std::int64_t>(random.below(span));
+  const auto above =
+      optimum + (random.chance(0.5) ? static_cast<std::int64_t>(random.below(span)) : 0);
+  for (const std::int64_t threshold : {below, above}) {
     std::uint64_t effort = 0;
-    const auto outcome = random.chance(0.3) ? cover.refute_by_share(threshold, effort, deadline)
-                                            : cover.refute(threshold, effort, kEffort, deadline);
-    if (outcome == bounds::Cover::Outcome::refuted && threshold >= optimum) {
-      return fmt::format("threshold {} is refuted; the optimum is {}", threshold, optimum);
+    const std::uint64_t max_effort = std::uint64_t{8} << random.below(12);
+    if (cover.refute_by_share(threshold, effort, deadline) == bounds::Cover::Outcome::refuted ||
+        cover.refute(threshold, effort, max_effort, deadline) == bounds::Cover::Outcome::refuted) {
+      if (threshold >= optimum) {
+        return fmt::format("threshold {} is refuted; the optimum is {}", threshold, optimum);
+      }
     }
   }
   return std::nullopt;
@@ -271,15 +274,14 @@ Fault find_fault_in_cover(const reduce::Contracted& graph, std::int64_t optimum)
   return std::nullopt;
 }
 
-Fault find_fault_in_bounds(const reduce::Contracted& graph, const reduce::Contracted& merged,
-                           std::int64_t optimum) {
+Fault find_fault_in_heaviest_group(const reduce::Contracted& graph, std::int64_t optimum) {
   const base::Deadline deadline(patient());
   std::int64_t heaviest = 0;
   for (std::size_t p = 0; p < graph.phases; ++p) {
     heaviest += bounds::least_load_of_a_node(graph, p, 0, deadline);
   }
   if (heaviest > optimum) return "the heaviest group exceeds the optimum";
-  return find_fault_in_cover(merged, optimum);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -290,7 +292,9 @@ Fault find_bound_fault(const Problem& problem) {
   const auto merged = reduce::contract_groups(problem, false);
   if (!optimum) return std::nullopt;
   if (!graph || !merged) return "contraction calls a problem infeasible that is not";
-  return find_fault_in_bounds(*graph, *merged, optimum->objective.count());
+  const std::int64_t least = optimum->objective.count();
+  if (Fault fault = find_fault_in_heaviest_group(*graph, least)) return fault;
+  return find_fault_in_cover(*merged, least);
 }
 
 Fault find_unlimited_fault(const Solver& solver, const Problem& problem) {
@@ -300,7 +304,7 @@ Fault find_unlimited_fault(const Solver& solver, const Problem& problem) {
   const auto merged = reduce::contract_groups(problem, false);
   if (!optimum || !graph || !merged) return std::nullopt;
   const std::int64_t least = optimum->objective.count();
-  if (Fault fault = find_fault_in_bounds(*graph, *merged, least)) return fault;
+  if (Fault fault = find_fault_in_heaviest_group(*graph, least)) return fault;
   base::Random random(problem.graph().num_operators() + static_cast<std::uint64_t>(least));
   return find_fault_at_random_thresholds(*merged, least, random);
 }
