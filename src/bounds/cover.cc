@@ -451,7 +451,7 @@ Cover::Step Cover::generate(Weights& weights, double negative, Amount threshold,
     // Where the smoothed weights tell nothing new, the duals themselves have to be asked.
     if (!improves && smoothing == 0) return Step::open;
     smoothing = improves ? usual_smoothing : 0;
-    if (!master.solve(deadline)) return Step::stopped;
+    if (!master.solve(effort, deadline)) return Step::stopped;
     if (master.objective() < 1e-5) return Step::open;
     std::vector<double> duals = master.duals();
     const double dual_sum = size_of(duals);

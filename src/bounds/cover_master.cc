@@ -7,6 +7,12 @@ namespace cleave::bounds {
 
 using program::LinearSolver;
 
+namespace {
+
+constexpr std::uint64_t kLabelsPerEntry = 16;  // of a basis, in one iteration
+
+}  // namespace
+
 CoverMaster::CoverMaster(std::unique_ptr<LinearSolver> solver, std::vector<double> costs,
                          const std::vector<double>& surplus_costs,
                          const std::vector<double>& counts)
@@ -27,10 +33,11 @@ void CoverMaster::add(std::size_t kind, Column column) {
   solver_->add_column(0.0, 0.0, LinearSolver::kInfinity, column);
 }
 
-bool CoverMaster::solve(const base::Deadline& deadline) {
+bool CoverMaster::solve(std::uint64_t& effort, const base::Deadline& deadline) {
   std::uint64_t iterations = 0;
   const auto outcome =
       solver_->solve(std::numeric_limits<std::uint64_t>::max(), iterations, deadline);
+  effort += (1 + iterations) * kLabelsPerEntry * rows_;
   if (outcome != LinearSolver::Outcome::optimal) return false;
   duals_ = solver_->duals();
   return true;

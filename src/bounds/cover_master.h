@@ -27,8 +27,9 @@ class CoverMaster {
               const std::vector<double>& surplus_costs, const std::vector<double>& counts);
 
   void add(std::size_t kind, Column column);
-  /// Ends at the optimum; false: before it, at the deadline.
-  [[nodiscard]] bool solve(const base::Deadline& deadline);
+  /// Ends at the optimum; false: before it, at the deadline. Adds to `effort` what about takes as
+  /// long as so many labels.
+  [[nodiscard]] bool solve(std::uint64_t& effort, const base::Deadline& deadline);
 
   /// What is short at the optimum.
   [[nodiscard]] double objective() const { return solver_->objective(); }
