@@ -33,7 +33,7 @@ using reduce::Contracted;
 // Efforts of the first round; each round doubles them.
 constexpr std::uint64_t kMovesPerUnit = 64;
 constexpr std::uint64_t kExhaustStates = 1 << 17;
-constexpr std::uint64_t kCoverEffortPerNode = 1 << 19;
+constexpr std::uint64_t kCoverEffortPerNode = 1 << 18;
 constexpr std::uint64_t kProgramStates = 1 << 17;
 constexpr int kMaxDoublings = 20;
 

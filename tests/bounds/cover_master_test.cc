@@ -34,7 +34,9 @@ TEST(CoverMaster, EndsAtPricesThatProveItsOptimum) {
       columns.emplace_back(random.below(kinds), column);
       master.add(columns.back().first, column);
     }
-    ASSERT_TRUE(master.solve(base::Deadline{base::Limits{}}));
+    std::uint64_t effort = 0;
+    ASSERT_TRUE(master.solve(effort, base::Deadline{base::Limits{}}));
+    EXPECT_GT(effort, 0u);
     const std::vector<double> duals = master.duals();
     double worth = 0;
     for (std::size_t v = 0; v < rows; ++v) {
