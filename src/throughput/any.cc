@@ -36,6 +36,9 @@ constexpr std::uint64_t kExhaustStates = 1 << 17;
 constexpr std::uint64_t kCoverEffortPerNode = 1 << 18;
 constexpr std::uint64_t kProgramStates = 1 << 17;
 constexpr int kMaxDoublings = 20;
+// What is counted are labels of dynamic programs. A move, or a state of a tree, takes so many times
+// as long.
+constexpr std::uint64_t kLabelsPerState = 32;
 
 constexpr std::size_t kMaxExhaustedNodes = 48;   // beyond, exhausting is hopeless
 constexpr double kContiguousShare = 0.15;        // of the time limit
@@ -185,7 +188,7 @@ class Planner {
     std::vector<AnnealingResult> results(threads);
     const std::uint64_t moves =
         std::min((kMovesPerUnit * units_.size()) << round,
-                 std::max<std::uint64_t>(1, standing_.states_left() / threads));
+                 std::max<std::uint64_t>(1, standing_.states_left() / kLabelsPerState / threads));
     const auto anneal_run = [&](std::size_t i) {
       const std::uint64_t number = rounds_ * threads + i;
       AnnealingRun task;
@@ -208,6 +211,7 @@ class Planner {
     };
     const auto run = [&](std::size_t i) {
       anneal_run(i);
+      results[i].moves *= kLabelsPerState;
       descend_from(results[i]);
     };
     {
@@ -244,8 +248,9 @@ class Planner {
         standing_.placed() ? standing_.objective().count() : base::kMaxDuration.count();
     const Exhaustion found =
         exhaust(problem_, graph_, below, standing_.bound().count(),
-                std::min(kExhaustStates << round, standing_.states_left()), standing_.deadline());
-    standing_.states() += found.states;
+                std::min(kExhaustStates << round, standing_.states_left() / kLabelsPerState),
+                standing_.deadline());
+    standing_.states() += found.states * kLabelsPerState;
     if (found.device_of) {
       model::Placement placement(problem_.graph().num_operators());
       for (std::size_t v = 0; v < graph_.num_nodes; ++v) {
@@ -275,9 +280,11 @@ class Planner {
     }
     if (!program_) return;
     program_->improve(known);
-    const std::uint64_t states = std::min(kProgramStates << round, standing_.states_left());
+    std::uint64_t states = 0;
     const auto outcome =
-        program_->run(standing_.states() + states, standing_.states(), standing_.deadline());
+        program_->run(std::min(kProgramStates << round, standing_.states_left() / kLabelsPerState),
+                      states, standing_.deadline());
+    standing_.states() += states * kLabelsPerState;
     if (!program_->placement().empty()) {
       take(program_->placement(), Duration(program_->objective()));
     }
