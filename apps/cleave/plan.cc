@@ -25,6 +25,7 @@ struct Arguments {
   Request request = standard_request();
   std::optional<std::string> output;
   std::optional<std::string> report;
+  std::optional<std::string> proof;
   bool json = false;
   bool timing = false;
 };
@@ -39,13 +40,42 @@ std::string describe(const model::Problem& problem, const model::Plan& plan) {
                      plan.seconds);
 }
 
+bool has_proofs(const model::Problem& problem) {
+  const model::Question& question = problem.question();
+  return question.objective == model::Objective::throughput &&
+         question.placement == model::PlacementRule::any && !question.stages;
+}
+
+// Writes the proof of the bound, where there is one; says what of the bound it does not prove.
+base::Status write_proof(const std::string& file, const model::Plan& plan,
+                         const io::Provenance& origin) {
+  if (!plan.proof) {
+    fmt::print(stderr, "cleave: note: there is no bound to prove, so no proof was written\n");
+    return std::monostate{};
+  }
+  if (plan.proof->bound < plan.bound.value) {
+    fmt::print(stderr,
+               "cleave: note: the proof is of {:.6f} ms ({}): nothing is written that would prove "
+               "the bound of {:.6f} ms ({})\n",
+               base::to_ms(plan.proof->bound), plan.proof->method, base::to_ms(plan.bound.value),
+               plan.bound.method);
+  }
+  return io::write_file(file, io::proof_to_json(*plan.proof, origin));
+}
+
 int run(Arguments& arguments) {
-  for (const auto& file : {arguments.output, arguments.report}) {
+  for (const auto& file : {arguments.output, arguments.report, arguments.proof}) {
     if (!file) continue;
     if (auto writable = check_output(*file); !writable) return fail(writable.error());
   }
   auto task = load_task(arguments.graph, arguments.request);
   if (!task) return fail(task.error());
+
+  if (arguments.proof && !has_proofs(task->problem)) {
+    return fail(base::bad_input(
+        "--proof is for --objective throughput with --placement any and without choices of stages: "
+        "other bounds come from searches that leave nothing short to check again"));
+  }
 
   Interrupt interrupt;
   base::Limits limits = arguments.request.limits;
@@ -62,6 +92,11 @@ int run(Arguments& arguments) {
       wants_json ? io::plan_to_json(task->problem, *plan, origin, arguments.timing) : std::string();
   if (arguments.output) {
     if (auto written = io::write_file(*arguments.output, json); !written) {
+      return fail(written.error());
+    }
+  }
+  if (arguments.proof) {
+    if (auto written = write_proof(*arguments.proof, *plan, origin); !written) {
       return fail(written.error());
     }
   }
@@ -92,6 +127,11 @@ void add_plan(CLI::App& app, int& exit_code) {
   command
       ->add_option("--report", arguments->report,
                    "show the plan as a page for a browser, in this file")
+      ->type_name("FILE");
+  command
+      ->add_option("--proof", arguments->proof,
+                   "write what cleave check needs to prove the lower bound again to this file "
+                   "(--placement any)")
       ->type_name("FILE");
   command->add_flag("--json", arguments->json, "print the plan as JSON instead of a table");
   command->add_flag("--timing", arguments->timing,

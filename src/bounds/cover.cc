@@ -130,13 +130,16 @@ bool Cover::prices_cuts(std::size_t kind) const {
   return graph_.transfers == model::Transfers::serial && graph_.kind_weights[kind] >= 0;
 }
 
-Amount Cover::work() const {
+Amount Cover::work() {
   const std::int64_t all = std::accumulate(times_.begin(), times_.end(), std::int64_t{0});
   const auto refuted = [&](Amount threshold) {
     Wide capacity = 0;
+    model::ProofStep step{times_, {}, {}, {}};
     for (std::size_t q = 0; q < graph_.num_kinds; ++q) {
-      capacity += Wide{fill(graph_, times_, q, threshold).most} * graph_.kind_count[q];
+      step.most.push_back(fill(graph_, times_, q, threshold).most);
+      capacity += Wide{step.most.back()} * graph_.kind_count[q];
     }
+    if (capacity < all) proof_ = {std::move(step)};
     return capacity < all;
   };
   // Above the work of all nodes no threshold is refuted: bisect.
@@ -217,6 +220,28 @@ std::optional<Cover::Members> Cover::on_level(const Column& column) const {
   return members;
 }
 
+// What the weights of the level's parts prove, told of the original's nodes.
+model::ProofStep Cover::to_step(const Weights& weights, const Evaluation& evaluation) {
+  model::ProofStep step{weights_from_level(weights), evaluation.most, {}, {}};
+  const Fused& fused = *level_.fused;
+  std::vector<Node> first(fused.graph.num_nodes);
+  for (auto v = static_cast<Node>(graph_.num_nodes); v-- > 0;) first[fused.part_of[v]] = v;
+  for (std::size_t q = 0; q < graph_.num_kinds && step.order.empty(); ++q) {
+    if (!prices_cuts(q)) continue;
+    for (const Node part : pricing(q).order()) step.order.push_back(first[part]);
+  }
+  return step;
+}
+
+// The threshold is refuted: by the steps that led to the level, and the last one.
+void Cover::conclude(model::ProofStep last) {
+  proof_ = {std::move(last)};
+  for (const Fused* fused = level_.fused.get(); fused->before; fused = fused->before.get()) {
+    proof_.push_back(fused->step);
+  }
+  std::reverse(proof_.begin(), proof_.end());
+}
+
 PathPricing& Cover::pricing(std::size_t kind) {
   auto& pricing = level_.pricing[kind];
   if (!pricing) pricing = std::make_unique<PathPricing>(level_.fused->graph, kind);
@@ -286,6 +311,17 @@ Cover::Evaluation Cover::evaluate(const Weights& weights, Amount threshold, std:
   return evaluation;
 }
 
+// Of each part that was several, the first node of each of these.
+std::vector<std::vector<Node>> Cover::newly_fused(const Fused& before, const Fused& after) {
+  std::vector<std::vector<Node>> firsts(after.graph.num_nodes);
+  std::vector<std::uint8_t> seen(before.graph.num_nodes, 0);
+  for (Node v = 0; v < after.part_of.size(); ++v) {
+    if (std::exchange(seen[before.part_of[v]], 1) == 0) firsts[after.part_of[v]].push_back(v);
+  }
+  std::erase_if(firsts, [](const auto& nodes) { return nodes.size() < 2; });
+  return firsts;
+}
+
 // If some placement within the threshold cut an edge, the devices that do would hold less than the
 // most they can: what they lose must not exceed what all devices can hold more than there is. Where
 // it does for every placement, the edge's pins share a device.
@@ -348,6 +384,9 @@ bool Cover::fuse(const Weights& weights, const Evaluation& evaluation, Amount th
   }
   next->graph = reduce::fuse_nodes(graph, part_of, next->part_sizes.size());
   for (const Node part : level_.fused->part_of) next->part_of.push_back(part_of[part]);
+  next->before = level_.fused;
+  next->step = to_step(weights, evaluation);
+  next->step.together = newly_fused(*level_.fused, *next);
   fused_[threshold] = std::move(next);
   return true;
 }
@@ -359,6 +398,7 @@ Cover::Outcome Cover::refute_by_share(Amount threshold, std::uint64_t& effort,
   const Evaluation evaluation = evaluate(weights_on_level(times_), threshold, effort, deadline);
   // Sets that are heavy by their times alone would only lead column generation astray.
   columns_.erase(columns_.begin() + kept, columns_.end());
+  if (evaluation.refuted) conclude(to_step(weights_on_level(times_), evaluation));
   if (evaluation.refuted) return Outcome::refuted;
   return evaluation.stopped ? Outcome::stopped : Outcome::open;
 }
@@ -423,6 +463,7 @@ Cover::Step Cover::generate(Weights& weights, double negative, Amount threshold,
   for (int round = 0; round < kMaxRounds; ++round) {
     Evaluation evaluation = evaluate(now, threshold, effort, deadline);
     if (evaluation.refuted) {
+      conclude(to_step(now, evaluation));
       weights = weights_from_level(now);
       return Step::refuted;
     }

@@ -68,7 +68,7 @@ class LeastLoad {
 }  // namespace
 
 Amount least_load_of_a_node(const Contracted& graph, std::size_t phase, Amount at_least,
-                            const base::Deadline& deadline) {
+                            const base::Deadline& deadline, Node* heaviest) {
   const bool serial = graph.transfers == model::Transfers::serial;
   // What v costs alone on the kind: more than the minimum cut, so a reason to pass it over.
   const auto alone = [&](Node v, std::size_t q) {
@@ -109,7 +109,9 @@ Amount least_load_of_a_node(const Contracted& graph, std::size_t phase, Amount a
       if (!graph.is_allowed(candidate.node, q) || !serial || graph.kind_weights[q] < 0) continue;
       least = std::min(least, networks[network_of[q]].with(candidate.node));
     }
-    at_least = std::max(at_least, least);
+    if (least <= at_least) continue;
+    at_least = least;
+    if (heaviest != nullptr) *heaviest = candidate.node;
   }
   return at_least;
 }

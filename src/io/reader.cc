@@ -145,6 +145,17 @@ std::uint64_t Reader::unsigned_whole(const Value& value) {
   return number;
 }
 
+std::int64_t Reader::signed_whole(const Value& value) {
+  if (!expect(value, Kind::number)) return 0;
+  const std::string_view text = value.text();
+  std::int64_t number = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (fault != std::errc() || end != text.data() + text.size()) {
+    fail(value, fmt::format("{} is not a whole number of 64 bits", escaped(text, 40)));
+  }
+  return number;
+}
+
 double Reader::real(const Value& value) {
   if (!expect(value, Kind::number)) return 0;
   const std::string_view text = value.text();

@@ -62,6 +62,7 @@ class Reader {
   std::int64_t whole(const Value& value, std::string_view what,
                      std::int64_t high = std::numeric_limits<std::int32_t>::max());
   std::uint64_t unsigned_whole(const Value& value);
+  std::int64_t signed_whole(const Value& value);
   double real(const Value& value);
   /// A whole number as it is written: the ids of the formats of others.
   std::string integer_id(const Value& value);

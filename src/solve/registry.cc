@@ -21,6 +21,7 @@ model::Plan to_plan(Answer answer) {
   plan.placement = std::move(answer.placement);
   plan.objective = answer.objective;
   plan.bound = std::move(answer.bound);
+  if constexpr (requires { answer.proof; }) plan.proof = std::move(answer.proof);
   plan.limit = answer.stop;
   plan.effort = answer.states;
   return plan;

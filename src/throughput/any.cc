@@ -99,7 +99,8 @@ class Planner {
 
   Answer run() {
     start_from_contiguous();
-    standing_.raise(Duration(cover_.work()), "work");
+    const Amount work = cover_.work();
+    raise_provably(work, "work", cover_.proof());
     raise_by_nodes();
     if (standing_.open()) prepare_to_deal();
     for (int round = 0; standing_.open(); round = std::min(round + 1, kMaxDoublings)) {
@@ -111,6 +112,7 @@ class Planner {
     }
     Answer answer;
     standing_.conclude(answer);
+    if (proof_.bound.count() > 0) answer.proof = number_by_groups(std::move(proof_));
     answer.placement = std::move(best_);
     return answer;
   }
@@ -130,18 +132,22 @@ class Planner {
     }
   }
 
-  // Dealing pairs of devices anew knows neither overlaps nor two phases.
-  void prepare_to_deal() {
+  // For programs along an order of the nodes; none where transfers overlap or there are two phases.
+  [[nodiscard]] std::vector<reduce::Node> narrow_order() const {
     const auto pays = std::find_if(graph_.kind_weights.begin(), graph_.kind_weights.end(),
                                    [](int row) { return row >= 0; });
     if (graph_.phases != 1 || graph_.transfers != model::Transfers::serial ||
         pays == graph_.kind_weights.end() || limits_.memory < kCoverTables ||
         graph_.num_nodes > kMaxDealtNodes) {
-      return;
+      return {};
     }
-    order_ = bounds::PathPricing::narrow_order(
+    return bounds::PathPricing::narrow_order(
         graph_, static_cast<std::size_t>(pays - graph_.kind_weights.begin()));
-    if (!standing_.placed()) return;
+  }
+
+  void prepare_to_deal() {
+    order_ = narrow_order();
+    if (order_.empty() || !standing_.placed()) return;
     AnnealingResult start{incumbent_on(units_), 0};
     descend_from(start);
     keep(start);
@@ -173,11 +179,26 @@ class Planner {
   // gpipe's objective is the sum of a largest load in each phase.
   void raise_by_nodes() {
     Amount sum = 0;
+    reduce::Node heaviest = 0;
     for (std::size_t p = 0; p < graph_.phases; ++p) {
       const Amount known = graph_.phases == 1 ? standing_.bound().count() : 0;
-      sum += bounds::least_load_of_a_node(graph_, p, known, standing_.deadline());
+      sum += bounds::least_load_of_a_node(graph_, p, known, standing_.deadline(), &heaviest);
     }
-    standing_.raise(Duration(sum), "heaviest group");
+    if (graph_.phases == 1 && Duration(sum) > standing_.bound()) {
+      raise_provably(sum, "heaviest group", {no_device_for(heaviest)});
+    } else {
+      standing_.raise(Duration(sum), "heaviest group");
+    }
+  }
+
+  // A proof's step: no device holds the node within the threshold, so all hold none of its weight.
+  [[nodiscard]] model::ProofStep no_device_for(reduce::Node node) const {
+    model::ProofStep step{std::vector<std::int64_t>(graph_.num_nodes, 0),
+                          std::vector<std::int64_t>(graph_.num_kinds, 0),
+                          narrow_order(),
+                          {}};
+    step.weights[node] = 1;
+    return step;
   }
 
   // Runs from the incumbent and from random placements, one a thread, over the units themselves
@@ -260,7 +281,9 @@ class Planner {
       }
       take(std::move(placement), Duration(found.objective));
     }
-    if (found.complete) standing_.exhaust();
+    if (!found.complete) return;
+    standing_.exhaust();
+    if (standing_.placed()) raise_provably(standing_.objective().count(), "exhaustion", {});
   }
 
   void cover_round(int round) {
@@ -305,7 +328,7 @@ class Planner {
       const auto outcome =
           cover_.refute_by_share(threshold, standing_.states(), standing_.deadline());
       if (outcome == Cover::Outcome::refuted) {
-        standing_.raise(Duration(threshold + 1), "fair share");
+        raise_provably(threshold + 1, "fair share", cover_.proof());
       }
       if (outcome == Cover::Outcome::open) least_unfair_ = threshold;
     }
@@ -324,7 +347,7 @@ class Planner {
       const std::uint64_t effort = standing_.states() + std::min(patience, standing_.states_left());
       switch (cover_.refute(threshold, standing_.states(), effort, standing_.deadline())) {
         case Cover::Outcome::refuted:
-          standing_.raise(Duration(threshold + 1), "cover");
+          raise_provably(threshold + 1, "cover", cover_.proof());
           fraction_ = std::min(kFarthestStep, 2 * fraction_);
           break;
         case Cover::Outcome::open:
@@ -336,6 +359,35 @@ class Planner {
           break;
       }
     }
+  }
+
+  // Raises the bound, and keeps what refutes every smaller value.
+  void raise_provably(Amount value, std::string_view method, std::vector<model::ProofStep> steps) {
+    standing_.raise(Duration(value), method);
+    if (Duration(value) <= proof_.bound) return;
+    proof_ = model::Proof{Duration(value), std::string(method), std::move(steps)};
+  }
+
+  // Steps speak of nodes; a proof numbers groups by their first operators in the graph's order.
+  [[nodiscard]] model::Proof number_by_groups(model::Proof proof) const {
+    std::vector<base::OperatorId> first;
+    for (const auto& members : graph_.members) {
+      first.push_back(*std::min_element(members.begin(), members.end()));
+    }
+    std::vector<reduce::Node> node_of(first.size());  // [groups]
+    std::iota(node_of.begin(), node_of.end(), reduce::Node{0});
+    std::sort(node_of.begin(), node_of.end(), [&](auto a, auto b) { return first[a] < first[b]; });
+    std::vector<std::uint32_t> group_of(first.size());  // [nodes]
+    for (std::uint32_t g = 0; g < node_of.size(); ++g) group_of[node_of[g]] = g;
+    for (model::ProofStep& step : proof.steps) {
+      const std::vector<std::int64_t> by_node = step.weights;
+      for (std::size_t g = 0; g < node_of.size(); ++g) step.weights[g] = by_node[node_of[g]];
+      for (std::uint32_t& v : step.order) v = group_of[v];
+      for (auto& nodes : step.together) {
+        for (std::uint32_t& v : nodes) v = group_of[v];
+      }
+    }
+    return proof;
   }
 
   void take(model::Placement placement, Duration objective) {
@@ -366,6 +418,7 @@ class Planner {
   Duration shared_for_{0};  // objective for which fair shares were tried
   Amount least_unfair_ = std::numeric_limits<Amount>::max();  // not refuted by fair shares
   Amount least_open_ = std::numeric_limits<Amount>::max();    // not refuted by any weights
+  model::Proof proof_;                                        // with nodes for groups
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "cleave/base/limits.h"
 #include "cleave/bounds/path_pricing.h"
+#include "cleave/model/proof.h"
 #include "cleave/program/linear_solver.h"
 #include "cleave/reduce/contract.h"
 
@@ -32,7 +33,7 @@ class Cover {
   ~Cover();
 
   /// Largest T + 1 refuted with the nodes' times as weights and no transfers; 0: none is.
-  [[nodiscard]] Amount work() const;
+  [[nodiscard]] Amount work();
 
   enum class Outcome {
     refuted,  ///< every placement has a load above the threshold
@@ -47,6 +48,9 @@ class Cover {
   [[nodiscard]] Outcome refute(Amount threshold, std::uint64_t& effort, std::uint64_t max_effort,
                                const base::Deadline& deadline);
 
+  /// Why the last refuted threshold is, with the graph's nodes for groups.
+  [[nodiscard]] const std::vector<model::ProofStep>& proof() const { return proof_; }
+
  private:
   using Weights = std::vector<std::int64_t>;  // [nodes], sum at most 2^46
   using Members = std::vector<program::LinearSolver::Entry>;
@@ -55,6 +59,8 @@ class Cover {
     reduce::Contracted graph;
     std::vector<reduce::Node> part_of;      ///< [nodes of the original]
     std::vector<std::uint32_t> part_sizes;  ///< [nodes of the graph]
+    std::shared_ptr<const Fused> before;    ///< what it was made of; null: nothing is fused
+    model::ProofStep step;                  ///< and why
   };
   /// A fused graph and what prices its sets, by kind; built when first asked for.
   struct Level {
@@ -102,6 +108,10 @@ class Cover {
             std::uint64_t& effort, const base::Deadline& deadline);
   Step generate(Weights& weights, double negative, Amount threshold, std::uint64_t& effort,
                 std::uint64_t max_effort, const base::Deadline& deadline);
+  [[nodiscard]] model::ProofStep to_step(const Weights& weights, const Evaluation& evaluation);
+  void conclude(model::ProofStep last);
+  [[nodiscard]] static std::vector<std::vector<reduce::Node>> newly_fused(const Fused& before,
+                                                                          const Fused& after);
   [[nodiscard]] Column from_level(std::size_t kind, const std::vector<reduce::Node>& parts) const;
   [[nodiscard]] std::optional<Members> on_level(const Column& column) const;
 
@@ -113,6 +123,7 @@ class Cover {
   std::size_t max_labels_ = 1 << 12;
   bool rough_ = true;  // sets above the threshold count as columns: quick, and seldom misleading
   Level level_;        // the one at work
+  std::vector<model::ProofStep> proof_;
 };
 
 }  // namespace cleave::bounds

@@ -12,10 +12,12 @@ namespace cleave::bounds {
 /// only contiguity holds together are one node, so this bounds placements that keep them so.)
 ///
 /// Only loads of the given phase count. Nodes that cannot raise the bound above `at_least` are
-/// passed over; the result is at least `at_least`. Ends early, still valid, at the deadline.
+/// passed over; the result is at least `at_least`. Ends early, still valid, at the deadline. Where
+/// it is more, `heaviest` becomes the node that it is of.
 /// O(candidates · minimum cut).
 [[nodiscard]] reduce::Amount least_load_of_a_node(const reduce::Contracted& graph,
                                                   std::size_t phase, reduce::Amount at_least,
-                                                  const base::Deadline& deadline);
+                                                  const base::Deadline& deadline,
+                                                  reduce::Node* heaviest = nullptr);
 
 }  // namespace cleave::bounds

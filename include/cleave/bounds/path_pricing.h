@@ -28,6 +28,9 @@ class PathPricing {
   [[nodiscard]] static std::vector<reduce::Node> narrow_order(const reduce::Contracted& graph,
                                                               std::size_t kind);
 
+  /// The one it goes along.
+  [[nodiscard]] const std::vector<reduce::Node>& order() const { return order_; }
+
   struct Price {
     std::int64_t most = 0;          ///< no set within the threshold weighs more
     std::vector<reduce::Node> set;  ///< a heavy one; empty where `most` is what was enough

@@ -16,6 +16,7 @@
 #include "cleave/model/plan.h"
 #include "cleave/model/problem.h"
 #include "cleave/model/profile.h"
+#include "cleave/model/proof.h"
 
 /// The only place where text becomes typed values, and typed values text. docs/formats.md describes
 /// every format.
@@ -93,6 +94,14 @@ struct PlanFile {
                                                const GraphFile& graph);
 [[nodiscard]] base::Result<PlanFile> parse_plan(std::string_view text, std::string_view name,
                                                 const GraphFile& graph);
+
+/// What is needed to check a lower bound again ("cleave.proof/1"), ending in a newline.
+[[nodiscard]] std::string proof_to_json(const model::Proof& proof, const Provenance& provenance);
+/// Refuses proofs about another graph. Whether the proof holds is for check::check_proof() to say.
+[[nodiscard]] base::Result<model::Proof> read_proof(const std::filesystem::path& file,
+                                                    const GraphFile& graph);
+[[nodiscard]] base::Result<model::Proof> parse_proof(std::string_view text, std::string_view name,
+                                                     const GraphFile& graph);
 
 /// What a plan file says about where it comes from: enough to find its graph, and to make it from
 /// an ONNX model or a forward graph once more.

@@ -9,6 +9,7 @@
 #include "cleave/base/ids.h"
 #include "cleave/base/limits.h"
 #include "cleave/base/units.h"
+#include "cleave/model/proof.h"
 
 namespace cleave::model {
 
@@ -84,6 +85,9 @@ struct Plan {
   Placement placement;          ///< [operators]; empty without a placement
   base::Duration objective{0};  ///< with a placement
   Bound bound;                  ///< valid in every status but infeasible
+  /// Of the bound, or of the best lower one that can be checked again; absent where none was kept,
+  /// as in plans that were read from a file.
+  std::optional<Proof> proof{};
   base::StopReason limit = base::StopReason::finished;
   std::string solver;        ///< registry name of the algorithm that found the placement
   std::uint64_t effort = 0;  ///< search states visited, all phases

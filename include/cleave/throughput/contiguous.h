@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "cleave/base/limits.h"
@@ -16,6 +17,7 @@ struct Answer {
   model::Placement placement;
   base::Duration objective{0};
   model::Bound bound;
+  std::optional<model::Proof> proof{};  ///< as of model::Plan
   base::StopReason stop = base::StopReason::finished;
   std::uint64_t states = 0;
 };
