@@ -1,7 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "cleave/base/near_miss.h"
 #include "cleave/estimate/estimate.h"
 #include "estimate/speed.h"
 
@@ -97,15 +101,15 @@ const std::vector<Device>& devices() {
 }
 
 base::Result<const Device*> find_device(std::string_view name, std::string_view device_class) {
-  std::string known;
+  std::vector<std::string_view> known;
   for (const Device& device : devices()) {
     if (device.name == name) return &device;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", device.name);
+    known.push_back(device.name);
   }
   return base::bad_input(
-      fmt::format("device class '{}' is said to be of '{}', which is not in the "
-                  "catalogue; it has {}",
-                  device_class, name, known));
+      fmt::format("device class '{}' is said to be of '{}', which is not in the catalogue{}; it "
+                  "has {}",
+                  device_class, name, base::did_you_mean(name, known), fmt::join(known, ", ")));
 }
 
 }  // namespace

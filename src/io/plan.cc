@@ -578,6 +578,7 @@ base::Result<PlanOrigin> read_plan_origin(const std::filesystem::path& file) {
   const auto document = parse_json(*text, file.string());
   if (!document) return document.error();
   Reader in;
+  in.format((*document)->root(), kFormat);
   const Value problem = in.required((*document)->root(), "problem");
   auto machine = read_machine(in, in.required(problem, "machine"));
   Provenance provenance = read_provenance(in, problem);

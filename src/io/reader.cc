@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <span>
 
+#include "cleave/base/near_miss.h"
 #include "io/text.h"
 
 namespace cleave::io {
@@ -73,16 +75,19 @@ void Reader::only(const Value& object, std::initializer_list<std::string_view> k
   if (!expect(object, Kind::object)) return;
   for (const auto& [key, value] : object.members()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    fail(value, fmt::format("the field {} is not known here; known are {}", in_quotes(key),
-                            fmt::join(known, ", ")));
+    const std::span words(known.begin(), known.size());
+    fail(value, fmt::format("the field {} is not known here{}; known are {}", in_quotes(key),
+                            base::did_you_mean(key, words), fmt::join(known, ", ")));
   }
 }
 
 void Reader::format(const Value& object, std::string_view known) {
-  const Value name = required(object, "format");
-  if (expect(name, Kind::string) && name.text() != known) {
-    fail(name,
-         fmt::format("the format is {}; this version reads {}", in_quotes(name.text()), known));
+  const auto name = optional(object, "format");
+  if (failed()) return;
+  if (!name) return fail(object, fmt::format("the field 'format' is missing; write {}", known));
+  if (expect(*name, Kind::string) && name->text() != known) {
+    fail(*name,
+         fmt::format("the format is {}; this version reads {}", in_quotes(name->text()), known));
   }
 }
 

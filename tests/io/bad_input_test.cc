@@ -103,7 +103,8 @@ TEST(BadInput, InGraphs) {
       {"no operators", graph_with(""), "f", "the graph has no operators"},
       {"an unknown field", graph_with(R"({"id": "a", "time_ms": {"t": 1}})"),
        "f, /operators/0/time_ms",
-       "the field 'time_ms' is not known here; known are id, name, phase, memory_bytes, "
+       "the field 'time_ms' is not known here (did you mean 'times_ms'?); known are id, name, "
+       "phase, memory_bytes, "
        "weight_bytes, stash_bytes, times_ms, group"},
       {"an operator without id", graph_with(R"({"times_ms": {"t": 1}})"), "f, /operators/0",
        "the field 'id' is missing"},
@@ -353,7 +354,7 @@ TEST(BadInput, InDevices) {
        "the count 1.5 is not a whole number"},
       {"too many", with("    count: 70000\n"), "f, line 3, /devices", "more than 65536 devices"},
       {"an unknown field", with("    memry: 3\n"), "f, line 4, /devices/0/memry",
-       "the field 'memry' is not known here; known are class, count"},
+       "the field 'memry' is not known here (did you mean 'memory'?); known are class, count"},
       {"a field twice", with("    count: 1\n    count: 2\n"), "f, line 3, /devices/0",
        "the field 'count' is given twice"},
       {"no unit", with("    memory: '16'\n"), "f, line 4, /devices/0/memory",
