@@ -9,7 +9,7 @@ import { Name, Part, Swatch } from "./parts";
 import { Outline, SearchResults } from "./outline";
 import { buildScene } from "./scene";
 import { plural } from "./text";
-import { View } from "./view";
+import { MOST_BOXES, View } from "./view";
 import { pipelineOrder } from "./devices";
 
 const NARROW = "(max-width: 760px)";
@@ -22,6 +22,8 @@ interface Props {
   focus: { node: number } | null;
 }
 
+const TOO_MANY = `More than ${MOST_BOXES.toLocaleString("en")} boxes would be open: open single ones with a double click.`;
+
 export function GraphPart({ plan, device, onDevice, focus }: Props) {
   const view = useMemo(() => new View(plan, !matchMedia(NARROW).matches), [plan]);
   const [version, setVersion] = useState(0); // of what is open
@@ -33,7 +35,16 @@ export function GraphPart({ plan, device, onDevice, focus }: Props) {
   const found = useMemo(() => (words === "" ? null : view.search(words)), [view, words]);
   const neighbours = useMemo(() => neighboursOf(view, selected), [view, version, selected]);
 
-  const changed = () => setVersion((v) => v + 1);
+  const [note, setNote] = useState(""); // on what the last button could not do
+  const changed = () => {
+    setNote("");
+    setVersion((v) => v + 1);
+  };
+  const openMore = () => {
+    const outcome = view.openLevel();
+    if (outcome === "opened") changed();
+    else setNote(outcome === "too many" ? TOO_MANY : "Everything is open.");
+  };
   const toggle = (node: number) => {
     view.toggle(node);
     setSelected(node);
@@ -82,11 +93,12 @@ export function GraphPart({ plan, device, onDevice, focus }: Props) {
         </div>
         <div class="stage">
           <div class="tools" role="group" aria-label="View">
-            <button type="button" onClick={() => view.openLevel() && changed()}>Open more</button>
+            <button type="button" onClick={openMore}>Open more</button>
             <button type="button" onClick={() => { view.closeAll(); setSelected(null); changed(); }}>Close all</button>
             <button type="button" aria-label="Zoom in" onClick={() => handle.current?.zoomBy(1.4)}>+</button>
             <button type="button" aria-label="Zoom out" onClick={() => handle.current?.zoomBy(1 / 1.4)}>−</button>
             <button type="button" onClick={() => handle.current?.fit()}>Fit</button>
+            <span class="note quiet" role="status">{note}</span>
           </div>
           <GraphView view={view} scene={scene} selected={selected} device={device} neighbours={neighbours}
             onSelect={setSelected} onToggle={toggle} handle={handle} />

@@ -24,7 +24,7 @@ export class View {
     this.wiring = new Wiring(placed.tensors, this.tree.numOperators);
     this.layouts = new Layouts(this.tree, this.links, (node) => this.isOpen(node), wide);
     this.open.add(this.tree.root);
-    while (this.openLevel(FIRST_BOXES)) continue;
+    while (this.openLevel(FIRST_BOXES) === "opened") continue;
   }
 
   isOpen(node: number): boolean {
@@ -48,7 +48,7 @@ export class View {
   }
 
   /** Opens what is closed in sight, where that makes no more than so many boxes. */
-  openLevel(most = MOST_BOXES): boolean {
+  openLevel(most = MOST_BOXES): "opened" | "all are open" | "too many" {
     const closed: number[] = [];
     let count = 0;
     const visit = (node: number): void => {
@@ -61,12 +61,13 @@ export class View {
     };
     visit(this.tree.root);
     for (const node of closed) count += this.tree.children[node]!.length;
-    if (closed.length === 0 || count > most) return false;
+    if (closed.length === 0) return "all are open";
+    if (count > most) return "too many";
     for (const node of closed) {
       this.open.add(node);
       this.layouts.forget(node);
     }
-    return true;
+    return "opened";
   }
 
   closeAll(): void {
