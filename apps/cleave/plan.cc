@@ -31,11 +31,7 @@ struct Arguments {
 };
 
 std::string describe(const model::Problem& problem, const model::Plan& plan) {
-  std::string text = report::describe_answer(plan);
-  const auto rivals = to_rivals(problem, solve::simple_alternatives(problem));
-  const report::Rival* rival = report::best_feasible(rivals);
-  if (rival != nullptr) text += "; " + report::describe_advantage(plan, *rival);
-  return fmt::format("{}\n\n{}\n{}, {} states, {:.2f} s\n", text,
+  return fmt::format("{}\n\n{}\n{}, {} states, {:.2f} s\n", describe_against_simple(problem, plan),
                      report::plan_tables(problem, plan, stdout_colours()), plan.solver, plan.effort,
                      plan.seconds);
 }

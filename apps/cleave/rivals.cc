@@ -63,4 +63,12 @@ std::vector<report::Rival> to_rivals(const model::Problem& problem,
   return rivals;
 }
 
+std::string describe_against_simple(const model::Problem& problem, const model::Plan& plan) {
+  std::string answer = report::describe_answer(plan);
+  const auto rivals = to_rivals(problem, solve::simple_alternatives(problem));
+  const report::Rival* rival = report::best_feasible(rivals);
+  if (rival == nullptr) return answer;
+  return fmt::format("{}; {}", answer, report::describe_advantage(plan, *rival));
+}
+
 }  // namespace cleave::app

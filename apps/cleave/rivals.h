@@ -20,4 +20,9 @@ namespace cleave::app {
 [[nodiscard]] std::vector<report::Rival> to_rivals(
     const model::Problem& problem, const std::vector<solve::Alternative>& alternatives);
 
+/// The answer in a sentence, beside the best that needs no planner: how much faster it is, or that
+/// splitting does not pay. REQUIRES: the plan has a placement.
+[[nodiscard]] std::string describe_against_simple(const model::Problem& problem,
+                                                  const model::Plan& plan);
+
 }  // namespace cleave::app

@@ -47,7 +47,12 @@ struct Folder {
 };
 
 base::Result<Folder> read_folder(const std::filesystem::path& folder) {
-  auto pipeline = io::read_manifest(folder / "manifest.json");
+  const std::filesystem::path manifest = folder / "manifest.json";
+  if (std::error_code unknown; !std::filesystem::exists(manifest, unknown)) {
+    return base::bad_input("is no folder of stages, as cleave split writes them: no manifest.json",
+                           folder.string());
+  }
+  auto pipeline = io::read_manifest(manifest);
   if (!pipeline) return pipeline.error();
   auto origin = io::read_plan_origin(folder / pipeline->plan_file);
   if (!origin) return origin.error();
@@ -158,17 +163,24 @@ std::string to_text(const model::Pipeline& pipeline, const std::vector<Row>& row
                        {"device", report::Table::Align::left},
                        {"predicted"},
                        {"measured"},
+                       {"", report::Table::Align::left},
                        {"difference"},
                        {"computing"},
                        {"waiting"}});
+  const runtime::StageTimes& last = rows.back().measured;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
+    model::DeviceLoad load;  // what is not computing is handing over
+    load.compute = row.measured.compute;
+    load.load = row.measured.load();
+    const double share = base::to_ms(load.load) / base::to_ms(last.period);
+    const std::string bar = report::format_bar(share, 24);
     table.add({std::to_string(i), row.device, report::format_time(row.predicted),
-               report::format_time(row.measured.load()),
-               difference(row.measured.load(), row.predicted),
-               report::format_time(row.measured.compute), report::format_time(row.measured.wait)});
+               report::format_time(load.load), bar, difference(load.load, row.predicted),
+               report::format_time(load.compute), report::format_time(row.measured.wait)});
+    if (stdout_colours() == report::Colours::none) continue;
+    table.paint(4, report::paint_bar(bar, load, true));
   }
-  const runtime::StageTimes& last = rows.back().measured;
   return fmt::format(
       "{} per sample, {} predicted ({}); half of the samples took at most {}\n\n{}\n"
       "{} samples after {} to warm up, {} stages\n",

@@ -54,12 +54,20 @@ std::string uses_table(const model::Problem& problem, const model::Plan& plan,
     shown[stage.device.index()] = true;
     const DeviceUse& use = timeline.devices[stage.device.index()];
     const double busy = share_of(use.busy, timeline.makespan);
-    table.add({problem.machine().device_name(stage.device), report::format_percent(busy),
-               report::format_bar(busy, 24), report::format_time(use.in),
-               report::format_time(use.compute), report::format_time(use.out),
-               report::format_time(timeline.makespan - use.busy), std::to_string(use.in_flight),
+    const std::string bar = report::format_bar(busy, 24);
+    table.add({problem.machine().device_name(stage.device), report::format_percent(busy), bar,
+               report::format_time(use.in), report::format_time(use.compute),
+               report::format_time(use.out), report::format_time(timeline.makespan - use.busy),
+               std::to_string(use.in_flight),
                use.versions == 0 ? "-" : std::to_string(use.versions),
                report::format_bytes(use.memory)});
+    if (stdout_colours() == report::Colours::none) continue;
+    model::DeviceLoad load;
+    load.in = use.in;
+    load.compute = use.compute;
+    load.out = use.out;
+    load.load = use.busy;
+    report::paint_load(table, 2, bar, load, problem.transfers() == model::Transfers::serial);
   }
   return table.text();
 }

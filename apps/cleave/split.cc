@@ -21,6 +21,7 @@
 #include "output_folder.h"
 #include "page.h"
 #include "progress_bar.h"
+#include "rivals.h"
 
 #ifdef CLEAVE_RUNTIME
 #include "cleave/runtime/numeric_check.h"
@@ -228,7 +229,7 @@ base::Bytes bytes_of(const std::vector<model::PipelineTensor>& tensors) {
   return sum;
 }
 
-std::string describe(const Pipeline& pipeline, const model::Plan& plan, const std::string& folder) {
+std::string describe(const Pipeline& pipeline, const Placed& placed, const std::string& folder) {
   using Align = report::Table::Align;
   report::Table table({{"stage", Align::left},
                        {"device", Align::left},
@@ -249,8 +250,9 @@ std::string describe(const Pipeline& pipeline, const model::Plan& plan, const st
                            " of an output's largest element ({})",
                            pipeline.check->max_relative_error, pipeline.check->runtime)
                      : "the stages were not run";
-  return fmt::format("{}\n\n{}\n{}\nwritten to {}\n", report::describe_answer(plan), table.text(),
-                     check, folder);
+  return fmt::format("{}\n\n{}\n{}\nwritten to {}\n",
+                     describe_against_simple(placed.problem, placed.plan), table.text(), check,
+                     folder);
 }
 
 int run(Arguments& arguments) {
@@ -270,7 +272,7 @@ int run(Arguments& arguments) {
   if (!pipeline) return fail(pipeline.error());
   if (auto published = folder->publish(); !published) return fail(published.error());
   const std::string text = arguments.json ? io::manifest_to_json(*pipeline)
-                                          : describe(*pipeline, placed->plan, arguments.folder);
+                                          : describe(*pipeline, *placed, arguments.folder);
   if (auto printed = print(text); !printed) return fail(printed.error());
   return kDone;
 }

@@ -170,8 +170,9 @@ std::string describe_slowdown(Duration rival, Duration answer) {
 
 std::string describe_advantage(const Plan& plan, const Rival& rival) {
   const std::string other = fmt::format("{} ({})", rival.name, format_time(*rival.objective));
-  if (plan.objective == *rival.objective) return "as fast as " + other;
-  if (plan.objective > *rival.objective) return "slower than " + other;
+  constexpr std::string_view kNot = "splitting does not pay: ";
+  if (plan.objective == *rival.objective) return fmt::format("{}no faster than {}", kNot, other);
+  if (plan.objective > *rival.objective) return fmt::format("{}slower than {}", kNot, other);
   if (plan.objective == Duration::zero()) return "faster than " + other;
   return fmt::format("{:.2f} times as fast as {}", ratio(*rival.objective, plan.objective), other);
 }
@@ -190,8 +191,8 @@ std::string paint(std::string_view text, std::string_view colour) {
   return text.empty() ? std::string() : fmt::format("{}{}{}", colour, text, kPlain);
 }
 
-// A load's bar in the colours of its parts. Where transfers overlap with computing, the parts do
-// not add up to the load, and the bar has one colour.
+}  // namespace
+
 std::string paint_bar(const std::string& bar, const model::DeviceLoad& load, bool serial) {
   const std::size_t filled = std::min(bar.find('.'), bar.size());
   const auto share = [&](Duration part) {
@@ -205,6 +206,16 @@ std::string paint_bar(const std::string& bar, const model::DeviceLoad& load, boo
   return paint(text.substr(0, in), kIn) + paint(text.substr(in, compute - in), kCompute) +
          paint(text.substr(compute, filled - compute), kOut) + paint(text.substr(filled), kFaint);
 }
+
+void paint_load(Table& table, std::size_t column, const std::string& bar,
+                const model::DeviceLoad& load, bool serial) {
+  table.paint(column, paint_bar(bar, load, serial));
+  table.paint(column + 1, paint(format_time(load.in), kIn));
+  table.paint(column + 2, paint(format_time(load.compute), kCompute));
+  table.paint(column + 3, paint(format_time(load.out), kOut));
+}
+
+namespace {
 
 // "gpu3", or "gpu3 and 4 more".
 std::string name_devices(const Problem& problem, const model::Stage& stage) {
@@ -293,10 +304,7 @@ std::string loads_table(const Problem& problem, const Plan& plan, Colours colour
                limit ? format_bytes(*limit) : "unlimited", std::to_string(stages[device.index()]),
                std::to_string(operators[device.index()])});
     if (colours == Colours::none) continue;
-    table.paint(2, paint_bar(bar, load, problem.transfers() == model::Transfers::serial));
-    table.paint(3, paint(format_time(load.in), kIn));
-    table.paint(4, paint(format_time(load.compute), kCompute));
-    table.paint(5, paint(format_time(load.out), kOut));
+    paint_load(table, 2, bar, load, problem.transfers() == model::Transfers::serial);
     if (load.load == busiest) table.paint(1, paint(format_time(load.load), kBold));
   }
   return table.text();

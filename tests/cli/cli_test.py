@@ -744,6 +744,10 @@ class Compare(CliTest):
         # Two copies of 6 ms: a sample every 3 ms.
         self.assertIn("Splitting does not pay: replicas-only takes 3.000 ms per sample, this "
                       "plan 3.500 ms.", text)
+        text = self.run_cleave("plan", self.write("g.json", GRAPH)).stdout
+        self.assertIn("; splitting does not pay: slower than replicas-only (3.000 ms)\n", text)
+        text = self.run_cleave("plan", self.write("g.json", GRAPH), "-k", "1").stdout
+        self.assertRegex(text, r"; splitting does not pay: no faster than \S+ \(6.000 ms\)\n")
         small = copy.deepcopy(GRAPH)
         small["machine"][0]["memory"] = 250
         text = self.run_cleave("compare", self.write("small.json", small)).stdout
@@ -901,7 +905,8 @@ class Bench(CliTest):
         self.assertIn("bad.json", done.stdout)
 
     def test_refusals(self):
-        self.refuse("bench", says="subcommand")
+        self.refuse("bench", says="name a command; see cleave bench --help")
+        self.refuse("bench", "papr", says="cleave bench has no command 'papr' (did you mean 'paper'?)")
         self.refuse("bench", "paper", says="--data")
         self.refuse("bench", "paper", "--data", "nowhere", says="nowhere")
 
@@ -1019,17 +1024,23 @@ class BadInput(CliTest):
                 self.refuse("plan", graph, "-o", "plan.json", *options, says=says)
                 self.assertEqual(self.names(), ["g.json"])
         self.refuse("plan", says="GRAPH")
-        self.refuse(says="subcommand")
-        self.refuse("guess", says="no command 'guess'")
+        self.refuse(says="name a command; see cleave --help")
+        self.refuse("guess", says="cleave has no command 'guess'; see cleave --help")
+        self.refuse("paln", says="cleave has no command 'paln' (did you mean 'plan'?)")
+        self.refuse("plan", graph, "--objektive", "latency",
+                    says="cleave plan has no option '--objektive' (did you mean '--objective'?)")
+        self.refuse("check", graph, "plan.json", "more", says="cleave check has no place for 'more'")
         self.refuse("--quick", says="--quick")
 
     def test_output_that_cannot_be_written(self):
         graph = self.write("g.json", GRAPH)
         with open("/dev/full", "w", encoding="ascii") as full:
-            done = subprocess.run([PROGRAM, "plan", graph], cwd=self.folder, stdout=full,
-                                  stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(b"standard output cannot be written", done.stderr)
+            for asked in (["plan", graph], ["--help"], ["plan", "--help"]):
+                with self.subTest(asked):
+                    done = subprocess.run([PROGRAM, *asked], cwd=self.folder, stdout=full,
+                                          stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn(b"standard output cannot be written", done.stderr)
 
 
 class Schedules(CliTest):

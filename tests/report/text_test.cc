@@ -108,9 +108,9 @@ TEST(Text, AdvantageOverARival) {
   EXPECT_EQ(describe_advantage(plan, {"one device", "", Duration(5000), true}),
             "2.50 times as fast as one device (5.000 ns)");
   EXPECT_EQ(describe_advantage(plan, {"one device", "", Duration(2000), true}),
-            "as fast as one device (2.000 ns)");
+            "splitting does not pay: no faster than one device (2.000 ns)");
   EXPECT_EQ(describe_advantage(plan, {"replicas", "", Duration(1000), true}),
-            "slower than replicas (1.000 ns)");
+            "splitting does not pay: slower than replicas (1.000 ns)");
 }
 
 struct Planned {

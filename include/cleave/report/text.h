@@ -66,9 +66,19 @@ struct Rival {
 /// "17.79 ms per sample: proven optimal". Without a placement: the reason.
 [[nodiscard]] std::string describe_answer(const model::Plan& plan);
 
-/// How the answer compares with a rival, such as "4.80 times as fast as one device (85.40 ms)".
+/// How the answer compares with a rival, such as "4.80 times as fast as one device (85.40 ms)", or
+/// that splitting does not pay.
 /// REQUIRES: the plan has a placement and the rival an objective.
 [[nodiscard]] std::string describe_advantage(const model::Plan& plan, const Rival& rival);
+
+/// How a load's bar looks on a terminal: in the colours of moving in, computing and moving out.
+/// Where transfers overlap with computing (not `serial`), the parts do not add up to the load, and
+/// the bar has one colour.
+[[nodiscard]] std::string paint_bar(const std::string& bar, const model::DeviceLoad& load,
+                                    bool serial);
+/// Paints four cells of the last row, from `column` on: a load's bar, in, compute and out.
+void paint_load(Table& table, std::size_t column, const std::string& bar,
+                const model::DeviceLoad& load, bool serial);
 
 /// One row a device in the order of the pipeline, idle devices last: load with a bar (full: the
 /// busiest device), its parts, memory and its limit, number of stages and operators.
