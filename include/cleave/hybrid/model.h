@@ -65,7 +65,8 @@ struct Speed {
 ///                          twice that (Narayanan et al., SC 2021, appendix)
 ///   parameters             12·h² + 13·h a layer, (v + s)·h the embedding, and the output layer
 ///                          shares the embedding's v·h
-///   bytes a parameter      2 weights; 18 besides: gradient 2, master copy 4 and its gradient 4, two
+///   bytes a parameter      2 weights; 18 besides: gradient 2, master copy 4 and its gradient 4,
+///   two
 ///                          moments 8 (Rajbhandari et al., SC 2020, section 3.1; with the master
 ///                          copy's gradient 20, as the Megatron Core user guide counts for half
 ///                          precision, "Distributed Optimizer")
