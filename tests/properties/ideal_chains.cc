@@ -29,7 +29,6 @@ using UnitSet = std::uint32_t;
 struct Maxima {
   Duration forward{0};
   Duration backward{0};
-  friend bool operator==(const Maxima&, const Maxima&) = default;
 };
 
 struct Chain {
