@@ -106,8 +106,10 @@ std::string give_verdict(const model::Plan& plan, const std::vector<Rival>& simp
   if (plan.objective < *best->objective) {
     return fmt::format("Splitting pays: {}.", report::describe_advantage(plan, *best));
   }
-  return fmt::format("Splitting does not pay: {} takes {} per sample, this plan {}.", best->name,
-                     report::format_time(*best->objective), report::format_time(plan.objective));
+  const std::string note = best->note.empty() ? "" : fmt::format(" ({})", best->note);
+  return fmt::format("Splitting does not pay: {} takes {} per sample{}, this plan {}.", best->name,
+                     report::format_time(*best->objective), note,
+                     report::format_time(plan.objective));
 }
 
 nlohmann::ordered_json to_json(const std::vector<Pipeline>& pipelines) {

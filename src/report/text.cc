@@ -169,7 +169,8 @@ std::string describe_slowdown(Duration rival, Duration answer) {
 }  // namespace
 
 std::string describe_advantage(const Plan& plan, const Rival& rival) {
-  const std::string other = fmt::format("{} ({})", rival.name, format_time(*rival.objective));
+  const std::string other = fmt::format("{} ({}{}{})", rival.name, format_time(*rival.objective),
+                                        rival.note.empty() ? "" : ", ", rival.note);
   constexpr std::string_view kNot = "splitting does not pay: ";
   if (plan.objective == *rival.objective) return fmt::format("{}no faster than {}", kNot, other);
   if (plan.objective > *rival.objective) return fmt::format("{}slower than {}", kNot, other);

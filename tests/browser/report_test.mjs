@@ -382,8 +382,12 @@ describe("size", () => {
     const seconds = (performance.now() - start) / 1000;
     console.log(`100,107 operators: open after ${seconds.toFixed(2)} s`);
     assert.equal(await page.locator(".found").textContent(), "100,107 operators");
-    await page.getByRole("button", { name: "Open more" }).click();
-    assert.match(await page.locator(".note").textContent(), /^More than 2,500 boxes would be open/);
+    const note = page.locator(".note");
+    for (let i = 0; i < 6 && (await note.textContent()) === ""; ++i) {
+      await page.getByRole("button", { name: "Open more" }).click();
+      await picture(page);
+    }
+    assert.match(await note.textContent(), /^More than 2,500 boxes would be open/);
     assert.ok(seconds < 5, `${seconds} s`);
     await page.getByRole("searchbox").fill("layer7149/gelu");
     assert.equal(await page.locator(".found").textContent(), "1 operator found");

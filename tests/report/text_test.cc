@@ -111,6 +111,8 @@ TEST(Text, AdvantageOverARival) {
             "splitting does not pay: no faster than one device (2.000 ns)");
   EXPECT_EQ(describe_advantage(plan, {"replicas", "", Duration(1000), true}),
             "splitting does not pay: slower than replicas (1.000 ns)");
+  EXPECT_EQ(describe_advantage(plan, {"replicas", "all alike", Duration(1000), true}),
+            "splitting does not pay: slower than replicas (1.000 ns, all alike)");
 }
 
 struct Planned {
