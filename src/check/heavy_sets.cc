@@ -8,11 +8,11 @@ namespace cleave::check {
 namespace {
 
 constexpr std::size_t kMaxWidth = 16;  // edges remembered at a time; twice as many fit into a state
-constexpr std::size_t kMaxStates = std::size_t{1} << 15;      // in front of one position
-constexpr std::size_t kMaxAllStates = std::size_t{1} << 22;   // 160 MB
-constexpr std::size_t kMaxRemembered = std::size_t{1} << 26;  // labels with their moves: 800 MB
+constexpr std::size_t kMaxStates = std::size_t{1} << 15;     // in front of one position
+constexpr std::size_t kMaxAllStates = std::size_t{1} << 22;  // 160 MB
 constexpr std::int64_t kMaxUnits = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxPricedLoad = std::int64_t{1} << 55;
+constexpr std::int64_t kImpossible = -(std::int64_t{1} << 62);  // to complete as meant
 
 // What a state says of an edge's pins so far.
 constexpr std::uint64_t kOutside = 0, kInside = 1, kMixed = 2;
@@ -152,23 +152,49 @@ bool HeavySets::build_states(bool limited) {
   return true;
 }
 
+// None: all sets are meant.
+std::optional<HeavySets::Closing> HeavySets::closing(const Search& search) const {
+  if (!search.cutting || !charged_[*search.cutting]) return std::nullopt;
+  std::size_t position = 0;
+  for (const Part pin : relaxation_.edges[*search.cutting].pins) {
+    position = std::max(position, position_of_[pin]);
+  }
+  const auto& touches = positions_[position].touches;
+  const auto touch = std::find_if(touches.begin(), touches.end(), [&](const Touch& candidate) {
+    return candidate.edge == *search.cutting;
+  });
+  return Closing{position, *touch};
+}
+
+// Whether a move leaves the edge that has to be cut with all pins on one side.
+bool HeavySets::barred(const std::optional<Closing>& closing, std::size_t position, StateId state,
+                       bool inside) const {
+  if (!closing || closing->position != position) return false;
+  const State before = positions_[position].states[state];
+  return ((before >> closing->touch.shift) & 3) != kMixed &&
+         !turns_mixed(closing->touch, before, inside);
+}
+
 HeavySets::Outlook HeavySets::look(const Search& search, const Units& units,
                                    std::int64_t price) const {
   Outlook outlook{price, 0, false, {}};
   outlook.rest.resize(positions_.size() + 1);
   outlook.rest.back().assign(1, 0);
-  const auto gain = [&](std::size_t i, const Move& move, std::size_t side) {
+  const auto must_cut = closing(search);
+  const auto gain = [&](std::size_t i, StateId state, std::size_t side) {
+    const Move& move = positions_[i].moves[state];
+    if (move.to[side] == kNone || barred(must_cut, i, state, side == 1)) return kImpossible;
+    const std::int64_t rest = outlook.rest[i + 1][move.to[side]];
+    if (rest == kImpossible) return kImpossible;
     const std::int64_t weight = side == 1 ? search.weights[positions_[i].part] : 0;
     const std::int64_t load = std::min(units.of(move.load[side]), units.limit + 1);
-    return weight - price * load + outlook.rest[i + 1][move.to[side]];
-  };
-  const auto prefers_inside = [&](std::size_t i, const Move& move) {
-    return move.to[1] != kNone && gain(i, move, 1) > gain(i, move, 0);
+    return weight - price * load + rest;
   };
   for (std::size_t i = positions_.size(); i-- > 0;) {
-    outlook.rest[i].reserve(positions_[i].moves.size());
-    for (const Move& move : positions_[i].moves) {
-      outlook.rest[i].push_back(gain(i, move, prefers_inside(i, move) ? 1 : 0));
+    const auto num_states = static_cast<StateId>(positions_[i].moves.size());
+    outlook.rest[i].reserve(num_states);
+    for (StateId state = 0; state < num_states; ++state) {
+      outlook.rest[i].push_back(std::max(gain(i, state, 0), gain(i, state, 1)));
     }
   }
   outlook.bound = outlook.rest[0][0] + price * units.limit;
@@ -176,7 +202,7 @@ HeavySets::Outlook HeavySets::look(const Search& search, const Units& units,
   StateId state = 0;
   for (std::size_t i = 0; i < positions_.size(); ++i) {
     const Move& move = positions_[i].moves[state];
-    const std::size_t side = prefers_inside(i, move) ? 1 : 0;
+    const std::size_t side = gain(i, state, 1) > gain(i, state, 0) ? 1 : 0;
     load += std::min(units.of(move.load[side]), units.limit + 1);
     state = move.to[side];
   }
@@ -205,28 +231,8 @@ std::vector<HeavySets::Outlook> HeavySets::outlooks(const Search& search, const 
   return found;
 }
 
-// Follows the moves back from the last labels that are heavy, and marks the edges that these moves
-// cut. A label that gave way to a better one of its state leads where that one does, so that no set
-// is missed.
-void HeavySets::mark_cuts(const std::vector<Layer>& layers, std::vector<bool> heavy,
-                          std::vector<bool>& cut) const {
-  for (std::size_t i = layers.size(); i-- > 0;) {
-    const auto& [states, leads] = layers[i];
-    std::vector<bool> leads_to_heavy(states.size(), false);
-    for (std::size_t move = 0; move < leads.size(); ++move) {
-      if (leads[move] == kNone || !heavy[leads[move]]) continue;
-      leads_to_heavy[move / 2] = true;
-      for (const Touch& touch : positions_[i].touches) {
-        const State state = positions_[i].states[states[move / 2]];
-        if (turns_mixed(touch, state, move % 2 == 1)) cut[touch.edge] = true;
-      }
-    }
-    heavy = std::move(leads_to_heavy);
-  }
-}
-
 // Sorts, and keeps of each state the labels that weigh more than all with less load.
-void HeavySets::keep_best(std::vector<Label>& labels, std::vector<std::uint32_t>& leads) {
+void HeavySets::keep_best(std::vector<Label>& labels) {
   std::sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) {
     if (a.state != b.state) return a.state < b.state;
     return a.load != b.load ? a.load < b.load : a.weight > b.weight;
@@ -236,18 +242,14 @@ void HeavySets::keep_best(std::vector<Label>& labels, std::vector<std::uint32_t>
     const bool better = kept == 0 || labels[kept - 1].state != label.state ||
                         labels[kept - 1].weight < label.weight;
     if (better) labels[kept++] = label;
-    leads[label.move] = static_cast<std::uint32_t>(kept - 1);
   }
   labels.resize(kept);
 }
 
 // Neighbours become one, with the least load and the most weight of them.
-void HeavySets::blur(std::vector<Label>& labels, Amount threshold, std::size_t max_labels,
-                     std::vector<std::uint32_t>& leads) {
-  std::vector<std::uint32_t> now(labels.size());
+void HeavySets::blur(std::vector<Label>& labels, Amount threshold, std::size_t max_labels) {
   for (Amount range = threshold / 65536 + 1; labels.size() > max_labels; range *= 2) {
     std::size_t kept = 0;
-    now[0] = 0;
     for (std::size_t i = 1; i < labels.size(); ++i) {
       Label& last = labels[kept];
       if (labels[i].state == last.state && labels[i].load / range == last.load / range) {
@@ -255,12 +257,8 @@ void HeavySets::blur(std::vector<Label>& labels, Amount threshold, std::size_t m
       } else {
         labels[++kept] = labels[i];
       }
-      now[i] = static_cast<std::uint32_t>(kept);
     }
     labels.resize(kept + 1);
-    for (std::uint32_t& lead : leads) {
-      if (lead != kNone) lead = now[lead];
-    }
     if (range > threshold) return;
   }
 }
@@ -268,7 +266,7 @@ void HeavySets::blur(std::vector<Label>& labels, Amount threshold, std::size_t m
 HeavySets::Finding HeavySets::find(const Search& search, Effort& effort) const {
   const Units units(search.threshold);
   const std::vector<Outlook> all = outlooks(search, units, effort);
-  Finding finding{search.above, {}, !complete_, all.empty()};
+  Finding finding{search.above, !complete_, all.empty()};
   const auto hopeless = [&](const Label& label, std::size_t next) {
     return std::any_of(all.begin(), all.end(), [&](const Outlook& outlook) {
       return label.weight + outlook.rest[next][label.state] +
@@ -276,46 +274,35 @@ HeavySets::Finding HeavySets::find(const Search& search, Effort& effort) const {
              search.above;
     });
   };
-  std::vector<Label> labels{Label{0, 0, 0, 0}}, grown;
-  std::vector<std::uint32_t> leads;
-  std::vector<Layer> layers;
-  std::size_t remembered = 0;
+  const auto must_cut = closing(search);
+  std::vector<Label> labels{Label{0, 0, 0}}, grown;
   if (!all.empty() && hopeless(labels.front(), 0)) labels.clear();
   for (std::size_t i = 0; i < positions_.size() && !labels.empty() && !finding.stopped; ++i) {
     const Position& position = positions_[i];
     grown.clear();
-    leads.assign(2 * labels.size(), kNone);
-    for (std::size_t from = 0; from < leads.size(); ++from) {
-      const Label& label = labels[from / 2];
+    for (const Label& label : labels) {
       const Move& move = position.moves[label.state];
-      const std::size_t side = from % 2;
-      if (move.to[side] == kNone || move.load[side] > search.threshold - label.load) continue;
-      const Label next{move.to[side], static_cast<std::uint32_t>(from),
-                       label.load + move.load[side],
-                       label.weight + (side == 1 ? search.weights[position.part] : 0)};
-      if (!hopeless(next, i + 1)) grown.push_back(next);
+      for (const bool inside : {false, true}) {
+        const std::size_t side = inside ? 1 : 0;
+        if (move.to[side] == kNone || barred(must_cut, i, label.state, inside) ||
+            move.load[side] > search.threshold - label.load) {
+          continue;
+        }
+        const Label next{move.to[side], label.load + move.load[side],
+                         label.weight + (inside ? search.weights[position.part] : 0)};
+        if (!hopeless(next, i + 1)) grown.push_back(next);
+      }
     }
-    finding.stopped = !effort.spend(leads.size());
-    keep_best(grown, leads);
+    finding.stopped = !effort.spend(2 * labels.size());
+    keep_best(grown);
     if (grown.size() > search.max_labels) {
-      blur(grown, search.threshold, search.max_labels, leads);
+      blur(grown, search.threshold, search.max_labels);
       finding.blurred = true;
-    }
-    if (search.asks_cuts) {
-      Layer& layer = layers.emplace_back(Layer{{}, std::move(leads)});
-      for (const Label& label : labels) layer.states.push_back(label.state);
-      remembered += labels.size();
-      finding.stopped = finding.stopped || remembered > kMaxRemembered;
     }
     labels.swap(grown);
   }
   // All edges are closed: one state, whose last label weighs most.
   if (!labels.empty()) finding.most = std::max(finding.most, labels.back().weight);
-  if (!search.asks_cuts || finding.stopped) return finding;
-  for (const bool charged : charged_) finding.cut.push_back(!charged);
-  std::vector<bool> heavy;
-  for (const Label& label : labels) heavy.push_back(label.weight > search.above);
-  mark_cuts(layers, std::move(heavy), finding.cut);
   return finding;
 }
 

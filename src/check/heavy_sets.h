@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,11 +38,11 @@ class HeavySets {
     Amount threshold = 0;                   ///< ≥ 0
     std::int64_t above = 0;
     std::size_t max_labels = 0;  ///< more than so many at once are blurred
-    bool asks_cuts = false;
+    /// Only sets that cut this edge are meant; all are, where it is left out or weighs nothing.
+    std::optional<std::uint32_t> cutting = std::nullopt;
   };
   struct Finding {
     std::int64_t most = 0;  ///< no set within the threshold weighs more, unless `stopped`
-    std::vector<bool> cut;  ///< [edges], if asked; false: no set heavier than `above` cuts it
     bool blurred = false;   ///< more labels, and fewer edges left out, may find less
     bool stopped = false;   ///< by the effort; nothing is known
   };
@@ -78,14 +79,13 @@ class HeavySets {
   };
   struct Label {
     StateId state;
-    std::uint32_t move;  // twice the label that it came from, plus 1 with the part inside
     Amount load;
     std::int64_t weight;
   };
-  // The labels in front of a position, and where their moves lead to.
-  struct Layer {
-    std::vector<StateId> states;       // [labels]
-    std::vector<std::uint32_t> leads;  // [labels × 2]: to a label of the next layer, or kNone
+  // Where an edge that has to be cut has its last pin.
+  struct Closing {
+    std::size_t position;
+    Touch touch;
   };
   // Loads in prices are whole units, rounded down.
   struct Units {
@@ -99,14 +99,14 @@ class HeavySets {
   void assign_slots(const std::vector<bool>& chosen);
   bool build_states(bool limited);
   [[nodiscard]] bool turns_mixed(const Touch& touch, State state, bool inside) const;
+  [[nodiscard]] std::optional<Closing> closing(const Search& search) const;
+  [[nodiscard]] bool barred(const std::optional<Closing>& closing, std::size_t position,
+                            StateId state, bool inside) const;
   [[nodiscard]] Outlook look(const Search& search, const Units& units, std::int64_t price) const;
   [[nodiscard]] std::vector<Outlook> outlooks(const Search& search, const Units& units,
                                               Effort& effort) const;
-  void mark_cuts(const std::vector<Layer>& layers, std::vector<bool> heavy,
-                 std::vector<bool>& cut) const;
-  static void keep_best(std::vector<Label>& labels, std::vector<std::uint32_t>& leads);
-  static void blur(std::vector<Label>& labels, Amount threshold, std::size_t max_labels,
-                   std::vector<std::uint32_t>& leads);
+  static void keep_best(std::vector<Label>& labels);
+  static void blur(std::vector<Label>& labels, Amount threshold, std::size_t max_labels);
 
   const Relaxation& relaxation_;
   std::size_t kind_;

@@ -36,6 +36,10 @@ using Fault = std::optional<ProofVerdict>;
 
 Fault refuted(std::string sentence) { return ProofVerdict{Outcome::refuted, std::move(sentence)}; }
 
+// Whether some placement within the threshold may cut an edge, as far as weights say. Open: more
+// labels may tell.
+enum class Answer { no, yes, open, stopped };
+
 // Less was found where labels were blurred: a claim that was not derived may still be true.
 Fault not_derived(bool exact, std::string sentence) {
   return ProofVerdict{exact ? Outcome::refuted : Outcome::unchecked, std::move(sentence)};
@@ -161,17 +165,47 @@ class Checker {
   // That each set of groups shares a device: edges connect it that no placement within the
   // threshold cuts, since the devices would hold too little. `spare` is what they can do without.
   Fault derive_together(const ProofStep& step, Wide spare) {
-    bool exact = true;
+    std::vector<std::uint32_t> open;
+    if (spare <= kMaxWeight) open = edges_within(step);
+    std::vector<bool> uncut(parts_.edges.size(), false);
     for (const std::size_t max_labels : kLabels) {
-      std::vector<bool> uncut(parts_.edges.size(), false);
-      exact = true;
-      for (const Amount losers : {1, 2}) {
-        if (!find_uncut(step, spare, losers, max_labels, uncut, exact)) return out_of_effort();
+      std::vector<std::uint32_t> left;
+      for (const std::uint32_t e : open) {
+        switch (can_be_cut(step, spare, e, max_labels)) {
+          case Answer::no:
+            uncut[e] = true;
+            break;
+          case Answer::yes:
+            break;
+          case Answer::open:
+            left.push_back(e);
+            break;
+          case Answer::stopped:
+            return out_of_effort();
+        }
       }
       if (connect(step, uncut)) return std::nullopt;
-      if (exact) break;
+      open = std::move(left);
+      if (open.empty()) break;
     }
-    return not_derived(exact, "groups that are said to share a device may be apart");
+    return not_derived(open.empty(), "groups that are said to share a device may be apart");
+  }
+
+  // Edges that have all pins in one of the step's sets.
+  [[nodiscard]] std::vector<std::uint32_t> edges_within(const ProofStep& step) const {
+    std::vector<std::size_t> set_of(parts_.num_parts, step.together.size());  // none
+    for (std::size_t i = 0; i < step.together.size(); ++i) {
+      for (const Part group : step.together[i]) set_of[part_of_[group]] = i;
+    }
+    std::vector<std::uint32_t> within;
+    for (std::uint32_t e = 0; e < parts_.edges.size(); ++e) {
+      const auto& pins = parts_.edges[e].pins;
+      const std::size_t set = set_of[pins.front()];
+      const bool shared =
+          std::all_of(pins.begin(), pins.end(), [&](Part pin) { return set_of[pin] == set; });
+      if (shared && set < step.together.size()) within.push_back(e);
+    }
+    return within;
   }
 
   // Devices of kinds that pay nothing, up to two, that may hold a pin of the edge: cutting it costs
@@ -188,26 +222,19 @@ class Checker {
     return std::min<Amount>(2, count);
   }
 
-  // Sets `uncut` for edges that are cut by at least so many devices that pay, or by none, where
-  // these would lose more than the spare. False: the effort does not suffice.
-  bool find_uncut(const ProofStep& step, Wide spare, Amount losers, std::size_t max_labels,
-                  std::vector<bool>& uncut, bool& exact) {
-    std::vector<std::size_t> asked;
-    for (std::size_t e = 0; e < parts_.edges.size(); ++e) {
-      if (free_holders(parts_.edges[e]) == 2 - losers) asked.push_back(e);
-    }
-    if (asked.empty() || spare > kMaxWeight) return true;
-    for (const std::size_t e : asked) uncut[e] = true;
+  // `no`: the devices that pay and cut the edge would lose more than the spare.
+  Answer can_be_cut(const ProofStep& step, Wide spare, std::uint32_t edge, std::size_t max_labels) {
+    const Amount losers = 2 - free_holders(parts_.edges[edge]);  // at least so many pay
+    if (losers == 0) return Answer::yes;
     const auto loss = static_cast<std::int64_t>(spare / losers) + 1;
     for (std::size_t q = 0; q < parts_.num_kinds(); ++q) {
       if (!parts_.pays[q]) continue;
-      const auto found =
-          sets(q).find({weights_, threshold_, step.most[q] - loss, max_labels, true}, effort_);
-      if (found.stopped) return false;
-      exact = exact && !found.blurred;
-      for (const std::size_t e : asked) uncut[e] = uncut[e] && !found.cut[e];
+      const std::int64_t above = step.most[q] - loss;
+      const auto found = sets(q).find({weights_, threshold_, above, max_labels, edge}, effort_);
+      if (found.stopped) return Answer::stopped;
+      if (found.most > above) return found.blurred ? Answer::open : Answer::yes;
     }
-    return true;
+    return Answer::no;
   }
 
   // Makes a part of each of the step's sets, if the uncut edges connect it; else false.
