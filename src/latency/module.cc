@@ -30,19 +30,12 @@ class Module::Builder {
         before_(before),
         after_(after),
         shared_(shared),
-        moves_(graph.transfers == model::Transfers::serial) {
-    for (std::size_t i = 0; i < vertices_.size(); ++i) {
-      Mask inputs = 0;
-      for (const Vertex u : graph.predecessors[vertices_[i]]) {
-        const std::size_t at = find(u);
-        if (at < vertices_.size()) inputs |= bit(at);
-      }
-      inputs_.push_back(inputs);
-    }
-  }
+        moves_(graph.transfers == model::Transfers::serial) {}
 
   // False: too many to try.
   bool build(std::vector<Share>& shares) {
+    if (vertices_.size() > kMaxVertices) return false;
+    find_inputs();
     if (!find_ideals()) return false;
     for (const Mask ideal : ideals_) {
       for (const Mask part : ideals_) {
@@ -66,8 +59,18 @@ class Module::Builder {
     return found ? static_cast<std::size_t>(at - vertices_.begin()) : vertices_.size();
   }
 
+  void find_inputs() {
+    for (const Vertex v : vertices_) {
+      Mask inputs = 0;
+      for (const Vertex u : graph_.predecessors[v]) {
+        const std::size_t at = find(u);
+        if (at < vertices_.size()) inputs |= bit(at);
+      }
+      inputs_.push_back(inputs);
+    }
+  }
+
   bool find_ideals() {
-    if (vertices_.size() > kMaxVertices) return false;
     ideals_.assign(1, 0);
     for (std::size_t next = 0; next < ideals_.size(); ++next) {
       const Mask ideal = ideals_[next];
