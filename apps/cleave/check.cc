@@ -1,4 +1,4 @@
-// cleave check GRAPH PLAN: whether all that a plan claims is true, recomputed from the definitions.
+// cleave check GRAPH PLAN: whether what a plan claims is true, recomputed from the definitions.
 
 #include "cleave/check/check.h"
 
@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cleave/base/limits.h"
 #include "cleave/check/proof.h"
@@ -73,7 +74,13 @@ int run(const Arguments& arguments) {
       plan.has_placement() ? fmt::format("the plan holds: {}\n\n{}", report::describe_answer(plan),
                                          report::plan_tables(problem, plan, stdout_colours()))
                            : fmt::format("the plan has no placement to check: {}\n", plan.reason);
-  if (auto printed = print(text); !printed) return fail(printed.error());
+  const bool claims_bound = plan.has_placement() && !arguments.proof;
+  const std::string_view claim =
+      claims_bound
+          ? "\nits lower bound is as the plan says: only a proof (--proof) derives it anew\n"
+          : "";
+  if (auto printed = print(fmt::format("{}{}", text, claim)); !printed)
+    return fail(printed.error());
   return arguments.proof ? check_bound(arguments, *graph, *file) : kDone;
 }
 
@@ -81,7 +88,7 @@ int run(const Arguments& arguments) {
 
 void add_check(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("check", "recompute all that a plan claims");
+  CLI::App* command = app.add_subcommand("check", "recompute what a plan claims");
   command->add_option("GRAPH", arguments->graph, "the model that was planned")
       ->type_name("")
       ->required();

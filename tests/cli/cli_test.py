@@ -274,8 +274,9 @@ class Check(CliTest):
     def test_holds(self):
         graph = self.write("g.json", GRAPH)
         self.run_cleave("plan", graph, "-o", "plan.json")
-        self.assertIn("the plan holds: 3.500 ms per sample",
-                      self.run_cleave("check", graph, "plan.json").stdout)
+        text = self.run_cleave("check", graph, "plan.json").stdout
+        self.assertIn("the plan holds: 3.500 ms per sample", text)
+        self.assertIn("its lower bound is as the plan says", text)
 
     def test_lies_are_found(self):
         graph = self.write("g.json", GRAPH)
