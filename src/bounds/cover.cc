@@ -395,12 +395,13 @@ Cover::Outcome Cover::refute_by_share(Amount threshold, std::uint64_t& effort,
                                       const base::Deadline& deadline) {
   choose_level(threshold);
   const auto kept = static_cast<std::ptrdiff_t>(columns_.size());
-  const Evaluation evaluation = evaluate(weights_on_level(times_), threshold, effort, deadline);
+  const Weights weights = weights_on_level(times_);
+  const Evaluation evaluation = evaluate(weights, threshold, effort, deadline);
   // Sets that are heavy by their times alone would only lead column generation astray.
   columns_.erase(columns_.begin() + kept, columns_.end());
-  if (evaluation.refuted) conclude(to_step(weights_on_level(times_), evaluation));
-  if (evaluation.refuted) return Outcome::refuted;
-  return evaluation.stopped ? Outcome::stopped : Outcome::open;
+  if (!evaluation.refuted) return evaluation.stopped ? Outcome::stopped : Outcome::open;
+  conclude(to_step(weights, evaluation));
+  return Outcome::refuted;
 }
 
 Cover::Outcome Cover::refute(Amount threshold, std::uint64_t& effort, std::uint64_t max_effort,
